@@ -14,7 +14,11 @@ export const PLACES = {
   pki: '/etc/kubernetes/pki',
   /** Content-named directories behind the links of certificate pairs. */
   pairs: '/etc/kubernetes/pki/.pairs',
+  /** Uploaded image archives until they are imported. */
+  objects: '/var/lib/kbin/staging/objects',
   etcdConfig: '/etc/etcd',
+  etcdPki: '/etc/etcd/pki',
+  etcdPairs: '/etc/etcd/pki/.pairs',
   etcdData: '/var/lib/etcd',
   kubelet: '/var/lib/kubelet',
   kubeProxy: '/var/lib/kube-proxy',

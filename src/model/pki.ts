@@ -2,7 +2,7 @@ import type { HostName, Inventory } from './inventory.ts';
 
 export type KeyAlgorithm = Inventory['certificates']['algorithm'];
 
-/** Name in the store: `ca`, `etcd/ca`, or per host `hosts/node-1/etcd-server`. */
+/** Row of certs/catalog.yml, with `@host` where each host has its own: `ca`, `etcd-ca`, `apiserver@cp-1`. */
 export type CertificateName = string;
 
 export type KeyUsage = 'server' | 'client';
@@ -14,7 +14,7 @@ export interface CertSpec {
   ca?: CertificateName;
   isAuthority: boolean;
   commonName: string;
-  organisations: string[];
+  organizations: string[];
   dnsNames: string[];
   ipAddresses: string[];
   usages: KeyUsage[];
@@ -40,7 +40,7 @@ export interface StoredCertificate {
   spkiSha256: string;
   serial: string;
   commonName: string;
-  organisations: string[];
+  organizations: string[];
   dnsNames: string[];
   ipAddresses: string[];
   usages: KeyUsage[];

@@ -22,7 +22,9 @@ export type Action =
   | { do: 'directory'; directory: Directory }
   | { do: 'file'; file: File }
   | { do: 'pair'; pair: Pair }
+  /** Upload to the versioned path. Inert until a link points there, so it runs ahead of everything else. */
   | { do: 'binary'; binary: Binary; sha256: string; bytes: number; compressedBytes: number }
+  /** Switch the link of a program to a version. */
   | { do: 'link'; path: string; target: string }
   | { do: 'kernel'; kernel: Kernel }
   | {

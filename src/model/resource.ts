@@ -43,6 +43,8 @@ export interface File extends Base {
 export interface Pair extends Base {
   kind: 'pair';
   path: string;
+  /** Directory of the content-named directories; on the same filesystem as `path`. */
+  pairsDir: string;
   owner: string;
   certificate: CertificateName;
 }

@@ -2,6 +2,8 @@ module kbin.dev/lab/cni-plugin-flannel
 
 go 1.25.0
 
+// The last release of the plugins that holds flannel: its own module, which took over, cannot be had.
+
 tool github.com/containernetworking/plugins/plugins/meta/flannel
 
 require (

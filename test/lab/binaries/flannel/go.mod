@@ -2,10 +2,9 @@ module kbin.dev/lab/flannel
 
 go 1.25.0
 
-tool (
-	github.com/flannel-io/flannel
-	github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common
-)
+// tencentcloud/common is v1.3.103 because v1.3.79, which flannel asks for, cannot be had.
+
+tool github.com/flannel-io/flannel
 
 require (
 	github.com/Microsoft/go-winio v0.6.2 // indirect
