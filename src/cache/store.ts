@@ -1,0 +1,192 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Transform, Writable, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip, createGzip } from 'node:zlib';
+import { KbinError } from '../errors.ts';
+import type { CachedArtifact } from '../model/facts.ts';
+import type { ArtifactCache } from '../model/ports.ts';
+import type { ArtifactRef } from '../model/resource.ts';
+
+/** `kbin.lock` in the store: exact sha256 of everything, sorted, so that it reads well in a review. */
+interface Lock {
+  version: number;
+  artifacts: CachedArtifact[];
+}
+
+const identity = (ref: ArtifactRef): string => [ref.component, ref.version, ref.arch, ref.name].join(' ');
+const byIdentity = (a: ArtifactRef, b: ArtifactRef): number => (identity(a) < identity(b) ? -1 : 1);
+
+/** Passes bytes through and knows their number and sha256 afterwards. */
+class Measure extends Transform {
+  readonly #hash = createHash('sha256');
+  bytes = 0;
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: (error: null, chunk: Buffer) => void): void {
+    this.#hash.update(chunk);
+    this.bytes += chunk.length;
+    done(null, chunk);
+  }
+
+  sha256(): string {
+    return this.#hash.digest('hex');
+  }
+}
+
+/** Takes everything and keeps nothing. */
+const discarded = (): Writable =>
+  new Writable({
+    write: (_chunk, _encoding, done) => {
+      done();
+    },
+  });
+
+async function readLock(file: string): Promise<CachedArtifact[]> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (text === undefined) return [];
+  try {
+    const lock = JSON.parse(text) as Partial<Lock>;
+    if (lock.version === 1 && lock.artifacts !== undefined) return lock.artifacts;
+  } catch (cause) {
+    throw new KbinError('CACHE', `${file} is not a whole lock file`, {
+      hint: 'Restore it, or import into a new cache.',
+      cause,
+    });
+  }
+  throw new KbinError('CACHE', `${file} is of another version`, {
+    hint: 'Use the kbin that wrote it, or import into a new cache.',
+  });
+}
+
+/** Content-addressed store: `objects/<sha256>.gz`, compressed once on the way in. */
+export class CacheStore implements ArtifactCache {
+  readonly root: string;
+
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  get lockFile(): string {
+    return join(this.root, 'kbin.lock');
+  }
+
+  objectFile(sha256: string): string {
+    return join(this.root, 'objects', `${sha256}.gz`);
+  }
+
+  async list(): Promise<CachedArtifact[]> {
+    return readLock(this.lockFile);
+  }
+
+  async find(ref: ArtifactRef): Promise<CachedArtifact | undefined> {
+    return (await this.list()).find((entry) => identity(entry) === identity(ref));
+  }
+
+  async openCompressed(artifact: CachedArtifact): Promise<Readable> {
+    const file = this.objectFile(artifact.sha256);
+    const found = await stat(file).catch(() => undefined);
+    if (found?.size !== artifact.compressedBytes) {
+      const state = found === undefined ? 'is missing' : `has ${found.size} bytes, not ${artifact.compressedBytes}`;
+      throw new KbinError('CACHE', `${file} (${identity(artifact)}) ${state}`, { hint: 'Import it again.' });
+    }
+    return createReadStream(file, { highWaterMark: 256 * 1024 });
+  }
+
+  /** Compresses `file` into the store; returns what is known of the content. The object is complete or absent. */
+  async addObject(file: string): Promise<Pick<CachedArtifact, 'sha256' | 'bytes' | 'compressedBytes'>> {
+    const directory = join(this.root, 'objects');
+    await mkdir(directory, { recursive: true });
+    const part = join(directory, `.${randomBytes(8).toString('hex')}.part`);
+    const measure = new Measure();
+    try {
+      await pipeline(
+        createReadStream(file, { highWaterMark: 1 << 20 }),
+        measure,
+        createGzip({ level: 6, chunkSize: 1 << 18 }),
+        createWriteStream(part),
+      );
+      const handle = await open(part, 'r+');
+      await handle.sync().finally(() => handle.close());
+      const sha256 = measure.sha256();
+      const { size } = await stat(part);
+      await rename(part, this.objectFile(sha256));
+      return { sha256, bytes: measure.bytes, compressedBytes: size };
+    } finally {
+      await rm(part, { force: true });
+    }
+  }
+
+  /** Unpacks and hashes one object; returns its sha256, or why it cannot be read. */
+  async hashObject(artifact: CachedArtifact): Promise<{ sha256: string } | { unreadable: string }> {
+    const measure = new Measure();
+    try {
+      await pipeline(createReadStream(this.objectFile(artifact.sha256)), createGunzip(), measure, discarded());
+      return { sha256: measure.sha256() };
+    } catch (error) {
+      return { unreadable: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  /**
+   * Adds entries to the lock file, atomically and safe against another import at the same time.
+   * @throws KbinError CACHE when an entry is already locked with another sha256 and `replace` is not set.
+   */
+  async record(entries: readonly CachedArtifact[], replace: boolean): Promise<void> {
+    await this.#exclusively(async () => {
+      const known = new Map((await this.list()).map((entry) => [identity(entry), entry]));
+      const conflicts = entries.filter(
+        (entry) => (known.get(identity(entry))?.sha256 ?? entry.sha256) !== entry.sha256,
+      );
+      if (conflicts.length > 0 && !replace) {
+        throw new KbinError('CACHE', `${conflicts.length} artifacts differ from ${this.lockFile}`, {
+          evidence: conflicts.map(
+            (entry) => `${identity(entry)}: locked ${known.get(identity(entry))?.sha256 ?? ''}, given ${entry.sha256}`,
+          ),
+          hint: 'If the new content is right, import again with --replace.',
+        });
+      }
+      for (const entry of entries) known.set(identity(entry), entry);
+      const lock: Lock = { version: 1, artifacts: [...known.values()].sort(byIdentity) };
+      const part = `${this.lockFile}.${randomBytes(4).toString('hex')}.part`;
+      const handle = await open(part, 'wx', 0o644);
+      await handle.writeFile(`${JSON.stringify(lock, null, 1)}\n`);
+      await handle.sync().finally(() => handle.close());
+      await rename(part, this.lockFile);
+    });
+  }
+
+  /** One writer of the lock file at a time; the holder's process id stands in it, so that a dead one is recognized. */
+  async #exclusively(work: () => Promise<void>): Promise<void> {
+    await mkdir(this.root, { recursive: true });
+    const guard = join(this.root, '.writer');
+    for (let attempt = 0; ; attempt += 1) {
+      const handle = await open(guard, 'wx').catch(() => undefined);
+      if (handle !== undefined) {
+        await handle.writeFile(String(process.pid)).finally(() => handle.close());
+        break;
+      }
+      const holder = Number(await readFile(guard, 'utf8').catch(() => ''));
+      if (holder > 0 && !isAlive(holder)) await rm(guard, { force: true });
+      else if (attempt > 600)
+        throw new KbinError('CACHE', `another import (process ${holder}) holds ${guard} for a minute`, {
+          hint: 'Wait for it, or end it.',
+        });
+      else await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    await work().finally(() => rm(guard, { force: true }));
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
