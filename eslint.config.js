@@ -10,7 +10,9 @@ const DOORS = {
   yargs: ['src/cli.ts'],
   'p-limit': ['src/engine/'],
   zod: ['src/inventory/'],
-  'tar-stream': ['src/remote/'],
+  'smol-toml': ['src/desired/'],
+  'ssh-config': ['src/ssh/'],
+  'tar-stream': ['src/remote/', 'src/cache/'],
 };
 
 const PURE = ['model', 'catalog', 'desired', 'plan', 'remote'];

@@ -61,6 +61,17 @@ export class KbinError extends Error {
   }
 }
 
+/** The connection broke. `sent` false: the command never left, repeat it; true: nobody knows whether it ran, observe. */
+export class ConnectionLost extends KbinError {
+  readonly sent: boolean;
+
+  constructor(message: string, sent: boolean, detail: ErrorDetail = {}) {
+    super('CONNECT', message, detail);
+    this.name = 'ConnectionLost';
+    this.sent = sent;
+  }
+}
+
 /** Exit code of any thrown value. */
 export function exitCodeOf(error: unknown): number {
   return error instanceof KbinError ? error.exitCode : EXIT_CODES.BUG;

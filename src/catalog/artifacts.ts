@@ -4,13 +4,11 @@ import { PLACES } from './places.ts';
 
 export interface ProgramSet {
   component: VersionedName;
-  type: 'binary' | 'image' | 'host';
+  type: 'binary' | 'image';
   /** Program names; for an image its repository, without the tag. */
   names: string[];
   /** Directory of the links; default: the inventory's binDir. */
   linkDir?: string;
-  /** What the links are called where that differs from the program. */
-  package?: string;
 }
 
 /** What each versioned component is made of. The cache's layout is `bin/<component>/<version>/<arch>/<name>`. */
@@ -34,7 +32,8 @@ export const PROGRAM_SETS: readonly ProgramSet[] = [
   { component: 'crictl', type: 'binary', names: ['crictl'] },
   { component: 'coredns', type: 'image', names: ['registry.k8s.io/coredns/coredns'] },
   { component: 'pause', type: 'image', names: ['registry.k8s.io/pause'] },
-  { component: 'haproxy', type: 'host', names: ['/usr/sbin/haproxy'], package: 'haproxy' },
+  // Only when the inventory names a version; `host` means the one of HOST_PROGRAMS.
+  { component: 'haproxy', type: 'binary', names: ['haproxy'] },
 ];
 
 export const programSet = (component: VersionedName): ProgramSet => {
@@ -42,6 +41,13 @@ export const programSet = (component: VersionedName): ProgramSet => {
   if (set === undefined) throw new Error(`no artifacts for "${component}"`);
   return set;
 };
+
+/** Programs that come with the host's own packages, where Debian, Ubuntu and the RHEL family put them. */
+export const HOST_PROGRAMS = {
+  haproxy: { path: '/usr/sbin/haproxy', package: 'haproxy' },
+  iptables: { path: '/usr/sbin/iptables', package: 'iptables' },
+  nft: { path: '/usr/sbin/nft', package: 'nftables' },
+} as const;
 
 /** Immutable place of one version of a program. */
 export const versionedPath = (component: string, version: string, name: string): string =>

@@ -8,7 +8,7 @@ export const PHASE_TABLE: readonly Phase[] = [
     name: 'runtime',
     on: 'node',
     after: ['host'],
-    width: 1,
+    width: 10,
     gate: { probe: 'containerd', need: 'all', withinSeconds: 60, units: ['containerd.service'] },
   },
   {
@@ -42,14 +42,14 @@ export const PHASE_TABLE: readonly Phase[] = [
     name: 'balancer',
     on: 'node',
     after: ['apiserver'],
-    width: 1,
+    width: 10,
     gate: { probe: 'balancer', need: 'all', withinSeconds: 60, units: ['kbin-haproxy.service'] },
   },
   {
     name: 'node',
     on: 'node',
     after: ['runtime', 'balancer', 'bootstrap'],
-    width: 1,
+    width: 10,
     gate: {
       probe: 'nodes-registered',
       need: 'all',
@@ -61,7 +61,7 @@ export const PHASE_TABLE: readonly Phase[] = [
     name: 'network',
     on: 'node',
     after: ['node', 'controllers'],
-    width: 1,
+    width: 10,
     gate: {
       probe: 'nodes-ready',
       need: 'all',
@@ -76,6 +76,8 @@ export const PHASE_TABLE: readonly Phase[] = [
     width: 'all',
     gate: { probe: 'cluster', need: 'all', withinSeconds: 240, units: ['kubelet.service', 'kube-proxy.service'] },
   },
+  // What is no longer wanted goes last, when everything that replaced it has been seen to work.
+  { name: 'cleanup', on: 'host', after: ['addons', 'controllers', 'etcd'], width: 'all' },
 ];
 
 export const phaseNamed = (name: PhaseName): Phase => {

@@ -5,13 +5,26 @@ import type { PhaseName } from './phase.ts';
 export type Event =
   | { type: 'run'; command: string; cluster: string; hosts: HostName[]; at: number }
   | { type: 'host'; host: HostName; state: 'connecting' | 'observed' | 'failed'; message?: string; at: number }
-  | { type: 'planned'; steps: number; waves: number; hosts: number; at: number }
+  | {
+      type: 'planned';
+      steps: number;
+      waves: number;
+      hosts: number;
+      /** What the plan sends, compressed. */
+      uploadBytes?: number;
+      clusterId?: string;
+      /** sha256 of the plan's text, hex: the audit record names what was executed. */
+      planDigest?: string;
+      at: number;
+    }
   | {
       type: 'wave';
       wave: string;
       phase: PhaseName;
       state: 'started' | 'applied' | 'done' | 'failed';
       steps: number;
+      /** Hosts that have steps in it. */
+      hosts?: number;
       at: number;
     }
   | {
@@ -40,6 +53,7 @@ export type Event =
       phase: PhaseName;
       probe: string;
       state: 'waiting' | 'passed' | 'failed';
+      /** By host. While it waits: of the hosts that keep it from passing. */
       answers: Record<string, string>;
       at: number;
     }

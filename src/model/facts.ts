@@ -90,7 +90,16 @@ export interface ApiFacts {
   objects: Record<string, Json>;
   nodes: Record<
     HostName,
-    { labels: Record<string, string>; taints: { key: string; value?: string; effect: string }[]; ownTaints: string[] }
+    {
+      labels: Record<string, string>;
+      taints: { key: string; value?: string; effect: string }[];
+      /** What kbin set earlier: taints as `key=value:effect`, labels by key. */
+      ownTaints: string[];
+      ownLabels: string[];
+      /** Condition Ready is True. */
+      ready: boolean;
+      kubeletVersion: string;
+    }
   >;
 }
 

@@ -12,6 +12,7 @@ export const PHASES = [
   'node',
   'network',
   'addons',
+  'cleanup',
 ] as const;
 export type PhaseName = (typeof PHASES)[number];
 

@@ -46,6 +46,8 @@ export interface StoredCertificate {
   usages: KeyUsage[];
   isAuthority: boolean;
   algorithm: KeyAlgorithm;
+  /** PEM text of an authority, for bundles; absent for leaves. */
+  pem?: string;
   /** Milliseconds since the epoch. */
   notBefore: number;
   notAfter: number;

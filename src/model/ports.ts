@@ -48,6 +48,8 @@ export interface PkiStore {
   list(): Promise<Record<CertificateName, StoredCertificate>>;
   /** Issues and stores; idempotent only through the planner. Never overwrites an authority. */
   issue(spec: CertSpec, now: number): Promise<StoredCertificate>;
+  /** The same for many at once, all or none: each authority stands before what it signs, or is in the store already. */
+  issueAll(specs: CertSpec[], now: number): Promise<StoredCertificate[]>;
   issueKeyPair(spec: KeyPairSpec): Promise<StoredCertificate>;
   read(ref: SecretRef): Promise<Secret>;
   /** Identity of the cluster: first 16 hex digits of the sha256 of the Kubernetes CA's public key; null without one. */

@@ -120,3 +120,13 @@ export interface NodeSettings {
   labels: Record<string, string>;
   taints: { key: string; value?: string; effect: string }[];
 }
+
+/** Texts of units/, by path below it: `etcd/etcd.service.hbs`. */
+export type Templates = Readonly<Record<string, string>>;
+
+/** What every host, the API and every Node should be. */
+export interface Desired {
+  hosts: Record<string, Resource[]>;
+  api: ApiObject[];
+  nodes: NodeSettings[];
+}

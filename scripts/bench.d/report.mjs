@@ -1,0 +1,74 @@
+// report.mjs ROWS [JSON]: prints a table of the measured rows (tab-separated, as runs.sh writes them), writes them as
+// JSON with the machine named, and exits with 1 if a row missed what it should reach.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
+
+const OPERATORS = { '<': (a, b) => a < b, '<=': (a, b) => a <= b, '>=': (a, b) => a >= b };
+
+/** Median of the values; null when there is none or a run failed. */
+function median(values) {
+  if (values.length === 0 || values.includes(null)) return null;
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+const numbers = (text) =>
+  text.split(' ').flatMap((word) => (word === '' ? [] : [word === 'failed' ? null : Number(word)]));
+
+function parseRow(line) {
+  const [name, unit, reach, ofKbin, ofHand] = line.split('\t');
+  const kbin = numbers(ofKbin);
+  const byHand = numbers(ofHand);
+  const [measured, operator, limit] = reach.split(' ');
+  const [own, other] = [median(kbin), median(byHand)];
+  const ratio = own === null || other === null ? null : own / other;
+  const value = measured === 'ratio' ? ratio : own;
+  const ok = value !== null && OPERATORS[operator](value, Number(limit));
+  return { name, unit, kbin, byHand, ratio, reach, ok };
+}
+
+const rounded = (value) => (value === null ? '-' : String(Number(value.toPrecision(3))));
+const withUnit = (values, unit) =>
+  values.includes(null) ? 'failed' : values.length === 0 ? '' : `${rounded(median(values))} ${unit}`.trim();
+
+function table(rows) {
+  const cells = [
+    ['measure', 'kbin', 'by hand', 'ratio', 'reach', ''],
+    ...rows.map(({ name, unit, kbin, byHand, ratio, reach, ok }) => [
+      name,
+      withUnit(kbin, unit),
+      withUnit(byHand, unit),
+      ratio === null ? '' : ratio.toFixed(2),
+      reach,
+      ok ? 'ok' : 'MISSED',
+    ]),
+  ];
+  const widths = cells[0].map((_, column) => Math.max(...cells.map((line) => line[column].length)));
+  return cells.map((line) =>
+    line
+      .map((cell, column) => cell.padEnd(widths[column]))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+const [rowsFile, jsonFile] = process.argv.slice(2);
+const rows = readFileSync(rowsFile, 'utf8')
+  .split('\n')
+  .filter((line) => line !== '')
+  .map(parseRow);
+const machine = {
+  cpu: cpus()[0]?.model.trim() ?? 'unknown',
+  cores: cpus().length,
+  memoryMiB: Math.round(totalmem() / 1048576),
+  kernel: release(),
+};
+const text = [
+  '',
+  `${machine.cpu}, ${machine.cores} cores, ${Math.round(machine.memoryMiB / 1024)} GiB, Linux ${machine.kernel}; medians`,
+  ...table(rows),
+];
+process.stdout.write(`${text.join('\n')}\n`);
+if (jsonFile !== undefined) writeFileSync(jsonFile, `${JSON.stringify({ machine, rows }, null, 2)}\n`);
+process.exitCode = rows.length > 0 && rows.every(({ ok }) => ok) ? 0 : 1;

@@ -1,0 +1,28 @@
+import { cacheImport, cacheList, cacheVerify } from './cache.ts';
+import type { Command } from './command.ts';
+import { completion } from './completion.ts';
+import { deploy } from './deploy.ts';
+import { exec } from './exec.ts';
+import { init } from './init.ts';
+import { kubeconfig } from './kubeconfig.ts';
+import { plan } from './plan.ts';
+import { reset } from './reset.ts';
+import { status } from './status.ts';
+import { validate } from './validate.ts';
+
+const FLEET: readonly Command[] = [
+  init,
+  validate,
+  plan,
+  deploy,
+  status,
+  exec,
+  kubeconfig,
+  cacheImport,
+  cacheList,
+  cacheVerify,
+  reset,
+];
+
+/** Every command, in the order of --help. */
+export const COMMANDS: readonly Command[] = [...FLEET, completion(FLEET)];

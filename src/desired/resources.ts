@@ -1,0 +1,64 @@
+import { HOST_PROGRAMS } from '../catalog/artifacts.ts';
+import { PLACES } from '../catalog/places.ts';
+import type { SecretRef } from '../model/pki.ts';
+import type { PhaseName } from '../model/phase.ts';
+import type { Directory, File, HostProgram, Pair, ResourceId } from '../model/resource.ts';
+
+const ROOT = 'root:root';
+
+export const fileId = (path: string): ResourceId => `file:${path}`;
+
+export const directory = (phase: PhaseName, path: string, mode: string): Directory => ({
+  id: `directory:${path}`,
+  kind: 'directory',
+  phase,
+  path,
+  mode,
+  owner: ROOT,
+});
+
+/** The same file or directory, of somebody else than root. */
+export const ownedBy = <T extends Directory | File>(owner: string, resource: T): T => ({ ...resource, owner });
+
+const file = (parts: Pick<File, 'phase' | 'path' | 'body' | 'mode'>): File => ({
+  id: fileId(parts.path),
+  kind: 'file',
+  owner: ROOT,
+  ...parts,
+});
+
+/** A file that everybody on the host may read. */
+export const textFile = (phase: PhaseName, path: string, text: string): File =>
+  file({ phase, path, body: { text }, mode: '0644' });
+
+/** A file for root only; still without a secret in it. */
+export const privateFile = (phase: PhaseName, path: string, text: string): File =>
+  file({ phase, path, body: { text }, mode: '0600' });
+
+/** One PEM file of the certificate store: a CA certificate or a bare key. */
+export const pemFile = (phase: PhaseName, path: string, secret: SecretRef): File =>
+  file({ phase, path, body: { secret }, mode: secret.part === 'key' ? '0600' : '0644' });
+
+/** Several CA certificates in one file, in this order. */
+export function bundleFile(phase: PhaseName, path: string, certificates: readonly string[]): File {
+  const concat = certificates.map((certificate): SecretRef => ({ certificate, part: 'certificate' }));
+  return file({ phase, path, body: { concat }, mode: '0644' });
+}
+
+/** A certificate and its key below /etc/kubernetes/pki, as `tls.crt` and `tls.key`. */
+export const pair = (phase: PhaseName, path: string, certificate: string): Pair => ({
+  id: `pair:${path}`,
+  kind: 'pair',
+  phase,
+  path,
+  pairsDir: PLACES.pairs,
+  owner: ROOT,
+  certificate,
+});
+
+export const hostProgram = (phase: PhaseName, name: keyof typeof HOST_PROGRAMS): HostProgram => ({
+  id: `host-program:${HOST_PROGRAMS[name].path}`,
+  kind: 'host-program',
+  phase,
+  ...HOST_PROGRAMS[name],
+});

@@ -1,0 +1,147 @@
+import { hostSteps, ownedPaths, resolvedInputs } from '../plan/hostSteps.ts';
+import { KbinError, type ErrorCode } from '../errors.ts';
+import { unitInputsDigest } from '../model/digest.ts';
+import type { Facts, Owned } from '../model/facts.ts';
+import type { HostName } from '../model/inventory.ts';
+import type { PhaseName } from '../model/phase.ts';
+import type { Step } from '../model/plan.ts';
+import type { Body, Resource } from '../model/resource.ts';
+import type { ApplyBody, ApplyFailure } from '../remote/apply.ts';
+import type { Engine } from './engine.ts';
+import { observeHost } from './observe.ts';
+
+/** A host that loses its connection this often in one wave is out. */
+const RECONNECTS = 3;
+
+export interface ApplyContext {
+  engine: Engine;
+  /** Fencing token of the cluster lock. */
+  token: number;
+  facts: Facts;
+  clusterId: string;
+}
+
+async function bytesOf(engine: Engine, body: Body): Promise<Buffer> {
+  if ('text' in body) return Buffer.from(body.text);
+  const refs = 'secret' in body ? [body.secret] : body.concat;
+  const parts = await Promise.all(refs.map((ref) => engine.pki.read(ref)));
+  return Buffer.from(parts.map((part) => part.reveal()).join(''));
+}
+
+async function bodyOf(engine: Engine, step: Step): Promise<ApplyBody | undefined> {
+  const { action } = step;
+  if (action.do === 'file') return { content: await bytesOf(engine, action.file.body) };
+  if (action.do !== 'pair') return undefined;
+  const { certificate } = action.pair;
+  const [crt, key] = await Promise.all([
+    engine.pki.read({ certificate, part: 'certificate' }),
+    engine.pki.read({ certificate, part: 'key' }),
+  ]);
+  return { certificate: Buffer.from(crt.reveal()), key: Buffer.from(key.reveal()) };
+}
+
+/** Everything that kbin has written or is about to write on a host. */
+export function ownedAfter(context: ApplyContext, host: HostName, resources: readonly Resource[]): Owned {
+  const before = context.facts.hosts[host]?.owned;
+  const paths = new Set([...(before?.paths ?? []), ...resources.flatMap(ownedPaths)]);
+  const units = new Set([
+    ...(before?.units ?? []),
+    ...resources.flatMap((resource) => (resource.kind === 'unit' ? [resource.name] : [])),
+  ]);
+  return {
+    version: 1,
+    cluster: { name: context.engine.inventory.cluster, id: context.clusterId },
+    host,
+    paths: [...paths].sort(),
+    units: [...units].sort(),
+  };
+}
+
+const FAILURES: Readonly<Record<ApplyFailure['reason'], { code: ErrorCode; hint: string }>> = {
+  drift: { code: 'DRIFT', hint: 'Run kbin plan again.' },
+  stale: { code: 'STALE', hint: 'Another run took the lock over; look at it before you run again.' },
+  failed: { code: 'STEP', hint: 'Mend what the message says and run the same command again.' },
+};
+
+function failureOf(host: HostName, failed: ApplyFailure): KbinError {
+  const { code, hint } = FAILURES[failed.reason];
+  return new KbinError(code, `${failed.step} on ${host}: ${failed.message}`, {
+    host,
+    step: failed.step,
+    hint,
+    evidence: failed.journal ?? [],
+  });
+}
+
+async function applyOnce(context: ApplyContext, host: HostName, steps: readonly Step[]): Promise<void> {
+  const { engine } = context;
+  const resources = engine.desired.hosts[host] ?? [];
+  const bodies = new Map<string, ApplyBody>();
+  for (const step of steps) {
+    const body = await bodyOf(engine, step);
+    if (body !== undefined) bodies.set(step.id, body);
+  }
+  const unitDigests = new Map(
+    steps.flatMap(({ id, action }) =>
+      action.do === 'unit'
+        ? [[id, unitInputsDigest(resolvedInputs(action.inputs, resources, context.facts.local))] as const]
+        : [],
+    ),
+  );
+  const owned = ownedAfter(context, host, resources);
+  const { run, world } = engine;
+  const work = { host, run, token: context.token, owned, steps: [...steps], bodies, unitDigests };
+  const result = await world.host(host).apply(work);
+  for (const step of result.done) {
+    engine.emit({ type: 'step', step, host, verb: verbOf(steps, step), result: 'done', at: engine.clock.now() });
+  }
+  if (result.failed !== undefined) throw failureOf(host, result.failed);
+}
+
+const verbOf = (steps: readonly Step[], id: string): string => steps.find((step) => step.id === id)?.action.do ?? '';
+
+/** Steps of a phase that a host still needs, after looking at it again. */
+async function remaining(context: ApplyContext, host: HostName, phase: PhaseName): Promise<Step[]> {
+  const facts = await observeHost(context.engine, host);
+  const resources = context.engine.desired.hosts[host] ?? [];
+  return hostSteps({ host, resources, facts, local: context.facts.local, issued: new Set() }).filter(
+    (step) => step.phase === phase && step.action.do !== 'binary',
+  );
+}
+
+const isLost = (error: unknown): boolean => error instanceof KbinError && error.code === 'CONNECT';
+
+/**
+ * Brings one host through one wave. When the connection is lost the outcome is unknown: nothing is replayed, the host
+ * is observed again and what is still missing is done.
+ */
+export async function applyHost(context: ApplyContext, host: HostName, steps: readonly Step[]): Promise<void> {
+  let due = steps;
+  for (let reconnects = 0; due.length > 0; reconnects += 1) {
+    try {
+      await applyOnce(context, host, due);
+      return;
+    } catch (error) {
+      const phase = steps[0]?.phase;
+      if (!isLost(error) || reconnects >= RECONNECTS || phase === undefined || phase === 'cleanup') throw error;
+      due = await remaining(context, host, phase);
+    }
+  }
+}
+
+/** After the cleanup wave: what was removed is no longer owned. */
+export async function forget(context: ApplyContext, host: HostName, steps: readonly Step[]): Promise<void> {
+  const { engine } = context;
+  const removed = new Set(steps.flatMap(({ action }) => (action.do === 'remove' ? [action.path] : [])));
+  const stopped = new Set(steps.flatMap(({ action }) => (action.do === 'stop' ? [action.unit] : [])));
+  const all = ownedAfter(context, host, engine.desired.hosts[host] ?? []);
+  const owned: Owned = {
+    ...all,
+    paths: all.paths.filter((path) => !removed.has(path)),
+    units: all.units.filter((unit) => !stopped.has(unit)),
+  };
+  const { run, world } = engine;
+  const nothing = { steps: [], bodies: new Map<string, ApplyBody>(), unitDigests: new Map<string, string>() };
+  const result = await world.host(host).apply({ host, run, token: context.token, owned, ...nothing });
+  if (result.failed !== undefined) throw failureOf(host, result.failed);
+}

@@ -1,0 +1,94 @@
+import { KbinError } from '../errors.ts';
+import type { Facts } from '../model/facts.ts';
+import type { HostName } from '../model/inventory.ts';
+import { stepsOf, type Plan } from '../model/plan.ts';
+import { preflight, type Finding } from '../plan/preflight.ts';
+import { refusals } from '../plan/refusals.ts';
+import type { Engine } from './engine.ts';
+import { ClusterLock } from './lock.ts';
+import { observe } from './observe.ts';
+import { planFor } from './planning.ts';
+import { Run, type RunResult } from './run.ts';
+
+export interface Prepared {
+  facts: Facts;
+  plan: Plan;
+  warnings: Finding[];
+}
+
+export interface PrepareOptions {
+  maxFail: number;
+  limit?: ReadonlySet<HostName>;
+  /** Hash also what is recognized by size, times and inode. */
+  deep?: boolean;
+}
+
+function stopWhenUnreachable(facts: Facts, maxFail: number): void {
+  const down = Object.entries(facts.unreachable);
+  if (down.length <= maxFail) return;
+  const codes = new Set(down.map(([, { code }]) => code));
+  const [code] = codes.size === 1 ? codes : ['CONNECT'];
+  throw new KbinError(code as KbinError['code'], `${down.length} hosts cannot be observed, ${maxFail} may fail`, {
+    evidence: down.map(([host, { message }]) => `${host}: ${message}`),
+    hint: 'Bring them back, or allow it with --max-fail.',
+  });
+}
+
+function stopWhenRefused(engine: Engine, facts: Facts): void {
+  const found = refusals({ inventory: engine.inventory, facts });
+  const [first] = found;
+  if (first === undefined) return;
+  throw new KbinError('REFUSED', `cluster ${engine.inventory.cluster}: ${first.host} ${first.message}`, {
+    host: first.host,
+    evidence: found.slice(1).map(({ host, message }) => `${host} ${message}`),
+    hint: first.fix,
+  });
+}
+
+const line = ({ id, hosts, message, fix }: Finding): string =>
+  `${hosts.length > 6 ? `${hosts.slice(0, 6).join(', ')} and ${hosts.length - 6} more` : hosts.join(', ')}: ${message} [${id}]. ${fix}`;
+
+function stopWhenUnfit(engine: Engine, facts: Facts): Finding[] {
+  const findings = preflight({ inventory: engine.inventory, desired: engine.desired, facts });
+  const errors = findings.filter((finding) => finding.severity === 'error');
+  if (errors.length > 0) {
+    throw new KbinError('PREFLIGHT', `preflight found ${errors.length} faults`, {
+      evidence: errors.map(line),
+      hint: 'Mend them, or name those that are meant so in preflight.ignore.',
+    });
+  }
+  for (const finding of findings) engine.emit({ type: 'warning', message: line(finding), at: engine.clock.now() });
+  return findings;
+}
+
+/**
+ * Observes and decides; changes nothing. `kbin plan` and `kbin deploy` share it, so that a plan cannot lie.
+ * @throws KbinError CONNECT and its family for unreachable hosts, REFUSED, PREFLIGHT.
+ */
+export async function prepare(engine: Engine, options: PrepareOptions): Promise<Prepared> {
+  const facts = await observe(engine, options.deep);
+  stopWhenUnreachable(facts, options.maxFail);
+  stopWhenRefused(engine, facts);
+  const warnings = stopWhenUnfit(engine, facts);
+  const plan = planFor(engine, facts, options.limit);
+  engine.emit({
+    type: 'planned',
+    steps: stepsOf(plan).length,
+    waves: plan.waves.length,
+    hosts: new Set(stepsOf(plan).map((step) => step.host)).size,
+    at: engine.clock.now(),
+  });
+  return { facts, plan, warnings };
+}
+
+/** Executes a plan that was made from these facts, under the cluster lock. */
+export async function execute(engine: Engine, prepared: Prepared, maxFail: number): Promise<RunResult> {
+  const { facts, plan } = prepared;
+  if (plan.waves.length === 0) return { changed: 0, failed: new Map() };
+  const lock = await ClusterLock.acquire(engine, new Set(Object.keys(facts.hosts)));
+  try {
+    return await new Run({ engine, plan, facts, lock, options: { maxFail } }).execute();
+  } finally {
+    await lock.release();
+  }
+}

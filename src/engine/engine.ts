@@ -1,0 +1,43 @@
+import type { Emit } from '../model/event.ts';
+import type { ApiFacts } from '../model/facts.ts';
+import type { HostName, Inventory } from '../model/inventory.ts';
+import type { ArtifactCache, Clock, PkiStore } from '../model/ports.ts';
+import type { Desired } from '../model/resource.ts';
+import type { CatalogRow } from '../pki/catalog.ts';
+import type { Api } from './api.ts';
+import type { GateAsked } from './gate.ts';
+import type { HostPort } from './host.ts';
+
+/** Who runs kbin, for the lock and the audit record. */
+export interface Operator {
+  who: string;
+  from: string;
+}
+
+/** The cluster as the engine sees it: hosts, their API, their gates. */
+export interface World {
+  host(name: HostName): HostPort;
+  /** The API through control planes that have not failed. */
+  api(failed: { has(host: HostName): boolean }): Pick<Api, 'serverSideApply' | 'applyNodeSettings'>;
+  /** State of the objects that kbin keeps; null when no apiserver answers. `serving`: control planes to ask. */
+  observeApi(serving: readonly HostName[]): Promise<ApiFacts | null>;
+  /** Resolves when the gate is passed; throws GATE. */
+  passGate(wave: GateAsked): Promise<void>;
+}
+
+/** Everything a run needs; the edges of the world are ports. */
+export interface Engine {
+  inventory: Inventory;
+  desired: Desired;
+  rows: readonly CatalogRow[];
+  world: World;
+  pki: PkiStore;
+  cache: ArtifactCache;
+  clock: Clock;
+  emit: Emit;
+  operator: Operator;
+  /** Identity of this run: staging directories, lock, audit record. */
+  run: string;
+  /** Hosts worked on at once. */
+  parallel: number;
+}

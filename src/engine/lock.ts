@@ -1,0 +1,102 @@
+import { KbinError } from '../errors.ts';
+import { hostsWith, type HostName } from '../model/inventory.ts';
+import type { Engine } from './engine.ts';
+import { fanOut } from './fanOut.ts';
+
+/** A holder that has not renewed for this long is dead. */
+const LEASE_SECONDS = 90;
+const RENEW_EVERY_SECONDS = 20;
+
+/** A lock on most of the control planes; its token fences every apply. */
+export class ClusterLock {
+  readonly token: number;
+  readonly #engine: Engine;
+  readonly #anchors: readonly HostName[];
+  readonly #timer: NodeJS.Timeout;
+  #lost: KbinError | undefined;
+
+  private constructor(engine: Engine, anchors: readonly HostName[], token: number) {
+    this.#engine = engine;
+    this.#anchors = anchors;
+    this.token = token;
+    this.#timer = setInterval(() => void this.#renew(), RENEW_EVERY_SECONDS * 1000);
+    this.#timer.unref();
+  }
+
+  /**
+   * @throws KbinError LOCKED naming the holder, since when and from where; REFUSED when fewer than most of the control
+   * planes can be reached, because then another operator could hold the others.
+   */
+  static async acquire(engine: Engine, reachable: ReadonlySet<HostName>): Promise<ClusterLock> {
+    const all = hostsWith(engine.inventory, 'control-plane').map((host) => host.name);
+    const anchors = all.filter((name) => reachable.has(name));
+    if (anchors.length * 2 <= all.length) {
+      throw new KbinError('REFUSED', `only ${anchors.length} of ${all.length} control planes can be reached`, {
+        hint: 'The cluster lock needs most of them. Bring them back, or take the lost ones out of the inventory.',
+      });
+    }
+    const held: HostName[] = [];
+    const tokens: number[] = [];
+    try {
+      // One after the other and in the inventory's order, so that two operators meet at the first.
+      for (const host of anchors) {
+        tokens.push(await acquireOn(engine, host));
+        held.push(host);
+      }
+    } catch (error) {
+      await release(engine, held);
+      throw error;
+    }
+    return new ClusterLock(engine, anchors, Math.max(...tokens));
+  }
+
+  /** Throws when the lock was lost: nothing more may be changed. */
+  assertHeld(): void {
+    if (this.#lost !== undefined) throw this.#lost;
+  }
+
+  async release(): Promise<void> {
+    clearInterval(this.#timer);
+    await release(this.#engine, this.#anchors);
+  }
+
+  async #renew(): Promise<void> {
+    const { world, run } = this.#engine;
+    const answers = await fanOut(this.#anchors, this.#anchors.length, (host) =>
+      world.host(host).renew({ run, leaseSeconds: LEASE_SECONDS }),
+    );
+    // A host that does not answer keeps its lease until it expires; one that answers "no" has another holder.
+    const refused = answers.some((answer) => answer.ok && !answer.value);
+    if (refused) {
+      this.#lost = new KbinError('STALE', 'the cluster lock was taken over by another run', {
+        hint: 'This machine may have slept longer than the lease. Run the same command again.',
+      });
+    }
+  }
+}
+
+async function acquireOn(engine: Engine, host: HostName): Promise<number> {
+  const { world, inventory, operator, run } = engine;
+  const answer = await world.host(host).acquire({
+    cluster: inventory.cluster,
+    holder: operator.who,
+    from: operator.from,
+    run,
+    leaseSeconds: LEASE_SECONDS,
+  });
+  if (answer.acquired) return answer.token;
+  const { holder, from, since, expiresInSeconds } = answer;
+  throw new KbinError(
+    'LOCKED',
+    `cluster ${inventory.cluster} is locked on ${host} by ${holder} from ${from} since ${since}`,
+    {
+      host,
+      hint: `Wait for that run. If it is dead, its lease ends in ${expiresInSeconds} s.`,
+    },
+  );
+}
+
+async function release(engine: Engine, hosts: readonly HostName[]): Promise<void> {
+  // A host that cannot be told keeps its lease until it expires.
+  await fanOut(hosts, hosts.length, (host) => engine.world.host(host).release(engine.run));
+}

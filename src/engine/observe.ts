@@ -1,0 +1,110 @@
+import { KNOWN_PROGRAMS, LEFTOVERS } from '../catalog/requirements.ts';
+import { KbinError } from '../errors.ts';
+import type { Facts, HostFacts } from '../model/facts.ts';
+import { hasRole, type HostName } from '../model/inventory.ts';
+import type { Resource } from '../model/resource.ts';
+import type { ObserveInput } from '../remote/observe.ts';
+import type { Engine } from './engine.ts';
+import { fanOut } from './fanOut.ts';
+
+function pathsOf(resource: Resource): string[] {
+  switch (resource.kind) {
+    case 'directory':
+    case 'file':
+    case 'host-program':
+      return [resource.path];
+    case 'pair':
+      return [resource.path, `${resource.path}/tls.crt`, `${resource.path}/tls.key`];
+    case 'binary':
+      return [resource.link];
+    default:
+      return [];
+  }
+}
+
+/** What the observe script has to look at, so that the planner can compare every resource. */
+export function observeInput(resources: readonly Resource[], deep: boolean): ObserveInput {
+  const kernels = resources.filter((resource) => resource.kind === 'kernel');
+  return {
+    paths: [...new Set(resources.flatMap(pathsOf))],
+    immutable: resources.flatMap((resource) => (resource.kind === 'binary' ? [resource.path] : [])),
+    units: resources.flatMap((resource) => (resource.kind === 'unit' ? [resource.name] : [])),
+    sysctls: kernels.flatMap((kernel) => Object.keys(kernel.sysctls)),
+    modules: kernels.flatMap((kernel) => kernel.modules),
+    users: resources.flatMap((resource) => (resource.kind === 'user' ? [resource.name] : [])),
+    programs: [...KNOWN_PROGRAMS],
+    images: resources.some((resource) => resource.kind === 'image'),
+    leftovers: [...LEFTOVERS],
+    deep,
+  };
+}
+
+/** Facts of one host: one exec. Observing changes nothing, so a lost connection is simply tried once more. */
+export async function observeHost(engine: Engine, host: HostName, deep = false): Promise<HostFacts> {
+  const input = observeInput(engine.desired.hosts[host] ?? [], deep);
+  const ask = (): Promise<HostFacts> => engine.world.host(host).observe(input);
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof KbinError && error.code === 'CONNECT') return ask();
+    throw error;
+  }
+}
+
+const messageOf = (error: unknown): { code: string; message: string } => ({
+  code: error instanceof KbinError ? error.code : 'BUG',
+  message: error instanceof Error ? error.message : String(error),
+});
+
+export async function observeLocal(engine: Engine): Promise<Facts['local']> {
+  const [certificates, clusterId, cache] = await Promise.all([
+    engine.pki.list(),
+    engine.pki.clusterId(),
+    engine.cache.list(),
+  ]);
+  return { certificates, clusterId, cache };
+}
+
+/** Everything the planner needs, of all hosts at once. A host that cannot be reached is a fact too. */
+export async function observe(engine: Engine, deep = false): Promise<Facts> {
+  const names = engine.inventory.hosts.map((host) => host.name);
+  const localFacts = observeLocal(engine);
+  const answers = await fanOut(names, engine.parallel, async (host) => {
+    engine.emit({ type: 'host', host, state: 'connecting', at: engine.clock.now() });
+    const facts = await observeHost(engine, host, deep);
+    engine.emit({ type: 'host', host, state: 'observed', at: engine.clock.now() });
+    return facts;
+  });
+  const facts: Facts = {
+    observedAt: engine.clock.now(),
+    local: await localFacts,
+    hosts: {},
+    unreachable: {},
+    api: null,
+  };
+  answers.forEach((answer, index) => {
+    const host = names[index] ?? '';
+    if (answer.ok) facts.hosts[host] = answer.value;
+    else {
+      facts.unreachable[host] = messageOf(answer.error);
+      engine.emit({
+        type: 'host',
+        host,
+        state: 'failed',
+        message: messageOf(answer.error).message,
+        at: engine.clock.now(),
+      });
+    }
+  });
+  facts.api = await observeApiWhenThere(engine, facts);
+  return facts;
+}
+
+async function observeApiWhenThere(engine: Engine, facts: Facts): Promise<Facts['api']> {
+  const serving = engine.inventory.hosts.filter(
+    (host) =>
+      hasRole(host, 'control-plane') && facts.hosts[host.name]?.units['kube-apiserver.service']?.active === 'active',
+  );
+  if (serving.length === 0 || facts.local.certificates['admin'] === undefined) return null;
+  return engine.world.observeApi(serving.map((host) => host.name));
+}

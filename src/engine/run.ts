@@ -1,0 +1,217 @@
+import { exitCodeOf, KbinError } from '../errors.ts';
+import type { Facts } from '../model/facts.ts';
+import type { HostName } from '../model/inventory.ts';
+import type { Plan, Step, Wave } from '../model/plan.ts';
+import { applyHost, forget, type ApplyContext } from './apply.ts';
+import type { Engine } from './engine.ts';
+import { fanOut } from './fanOut.ts';
+import type { ClusterLock } from './lock.ts';
+import { observeLocal } from './observe.ts';
+import { Uploads } from './uploads.ts';
+
+/** Objects applied at once. */
+const API_AT_ONCE = 8;
+
+export interface RunOptions {
+  /** Hosts that may fail before the run stops. */
+  maxFail: number;
+}
+
+export interface RunResult {
+  changed: number;
+  failed: Map<HostName, unknown>;
+}
+
+/** One execution of a plan: waves as a graph, each after those it names, hosts of a wave side by side. */
+export class Run {
+  readonly #engine: Engine;
+  readonly #plan: Plan;
+  readonly #lock: ClusterLock;
+  readonly #options: RunOptions;
+  readonly #failed: Map<HostName, unknown>;
+  #context: ApplyContext;
+  #stopped = false;
+  #changed = 0;
+
+  constructor(input: { engine: Engine; plan: Plan; facts: Facts; lock: ClusterLock; options: RunOptions }) {
+    this.#engine = input.engine;
+    this.#plan = input.plan;
+    this.#lock = input.lock;
+    this.#options = input.options;
+    this.#failed = new Map(
+      Object.entries(input.facts.unreachable).map(([host, { code, message }]) => [
+        host,
+        new Error(`${code} ${message}`),
+      ]),
+    );
+    this.#context = {
+      engine: input.engine,
+      token: input.lock.token,
+      facts: input.facts,
+      clusterId: input.facts.local.clusterId ?? '',
+    };
+  }
+
+  /** @throws the first failure that stopped the run; failures within `maxFail` are in the result. */
+  async execute(): Promise<RunResult> {
+    const uploads = await Uploads.start(this.#engine, this.#plan);
+    const passed = new Map<string, Promise<void>>();
+    for (const wave of this.#plan.waves) {
+      const before = wave.after.map((id) => passed.get(id));
+      const done = Promise.all(before).then(() => this.#wave(wave, uploads));
+      done.catch(() => undefined);
+      passed.set(wave.id, done);
+    }
+    try {
+      const outcomes = await Promise.allSettled(passed.values());
+      const broken = outcomes.find((outcome) => outcome.status === 'rejected');
+      if (broken !== undefined) throw broken.reason;
+    } finally {
+      this.#stopped = true;
+      await uploads.stop();
+    }
+    return { changed: this.#changed, failed: this.#failed };
+  }
+
+  async #wave(wave: Wave, uploads: Uploads): Promise<void> {
+    if (this.#stopped) throw new KbinError('INTERRUPTED', `${wave.id} was not started`);
+    this.#lock.assertHeld();
+    const tell = (state: 'started' | 'applied' | 'done' | 'failed'): void =>
+      this.#engine.emit({
+        type: 'wave',
+        wave: wave.id,
+        phase: wave.phase,
+        state,
+        steps: wave.steps.length,
+        at: this.#engine.clock.now(),
+      });
+    tell('started');
+    try {
+      await this.#issue(wave.steps.filter((step) => step.host === 'local'));
+      await this.#applyHosts(wave, uploads);
+      await this.#applyObjects(wave.steps.filter((step) => step.host === 'api'));
+      tell('applied');
+      await this.#gate(wave);
+      tell('done');
+    } catch (error) {
+      this.#stopped = true;
+      tell('failed');
+      throw error;
+    }
+  }
+
+  async #issue(steps: readonly Step[]): Promise<void> {
+    if (steps.length === 0) return;
+    const { pki, clock } = this.#engine;
+    const specs = steps.flatMap(({ action }) => (action.do === 'issue' ? [action.spec] : []));
+    await pki.issueAll(specs, clock.now());
+    for (const { action } of steps) if (action.do === 'issue-key') await pki.issueKeyPair(action.spec);
+    for (const step of steps) this.#done(step);
+    const local = await observeLocal(this.#engine);
+    this.#context = {
+      ...this.#context,
+      facts: { ...this.#context.facts, local },
+      clusterId: local.clusterId ?? '',
+    };
+  }
+
+  #done(step: Step): void {
+    this.#changed += 1;
+    this.#engine.emit({
+      type: 'step',
+      step: step.id,
+      host: step.host,
+      verb: step.action.do,
+      result: 'done',
+      at: this.#engine.clock.now(),
+    });
+  }
+
+  async #applyHosts(wave: Wave, uploads: Uploads): Promise<void> {
+    const byHost = new Map<HostName, Step[]>();
+    for (const step of wave.steps) {
+      if (step.host === 'local' || step.host === 'api') continue;
+      byHost.set(step.host, [...(byHost.get(step.host) ?? []), step]);
+    }
+    const hosts = [...byHost.keys()].filter((host) => !this.#failed.has(host));
+    const answers = await fanOut(hosts, this.#engine.parallel, async (host) => {
+      if (this.#stopped) throw new KbinError('INTERRUPTED', `${wave.id} was not started on ${host}`);
+      await this.#applyHost(wave, host, { steps: byHost.get(host) ?? [], uploads });
+    });
+    const errors = answers.flatMap((answer, index) => (answer.ok ? [] : [[hosts[index] ?? '', answer.error] as const]));
+    for (const [host, error] of errors) this.#failed.set(host, error);
+    this.#stopWhenTooMany(errors.map(([, error]) => error));
+  }
+
+  async #applyHost(wave: Wave, host: HostName, work: { steps: Step[]; uploads: Uploads }): Promise<void> {
+    const { clock, emit } = this.#engine;
+    const tell = (state: 'started' | 'done' | 'failed', message?: string): void =>
+      emit({
+        type: 'apply',
+        wave: wave.id,
+        phase: wave.phase,
+        host,
+        state,
+        steps: work.steps.length,
+        ...(message === undefined ? {} : { message }),
+        at: clock.now(),
+      });
+    tell('started');
+    try {
+      await work.uploads.ready(host, wave.phase);
+      this.#lock.assertHeld();
+      const own = work.steps.filter((step) => step.action.do !== 'binary');
+      await applyHost(this.#context, host, own);
+      if (wave.phase === 'cleanup') await forget(this.#context, host, own);
+      this.#changed += work.steps.length;
+      tell('done');
+    } catch (error) {
+      tell('failed', error instanceof Error ? error.message : String(error));
+      throw error;
+    }
+  }
+
+  #stopWhenTooMany(errors: readonly unknown[]): void {
+    if (errors.length === 0 || this.#failed.size <= this.#options.maxFail) return;
+    const [first] = errors;
+    if (this.#failed.size === 1) throw first;
+    const codes = new Set(errors.map(exitCodeOf));
+    const code = codes.size === 1 && first instanceof KbinError ? first.code : 'HOSTS';
+    throw new KbinError(code, `${this.#failed.size} hosts failed, ${this.#options.maxFail} may`, {
+      evidence: [...this.#failed].flatMap(([host, error]) => describe(host, error)),
+      hint: 'Mend these hosts and run the same command again.',
+    });
+  }
+
+  async #applyObjects(steps: readonly Step[]): Promise<void> {
+    if (steps.length === 0) return;
+    const { engine } = this.#context;
+    const api = engine.world.api(this.#failed);
+    const answers = await fanOut(steps, API_AT_ONCE, async (step) => {
+      const { action } = step;
+      if (action.do === 'apply') await api.serverSideApply(action.object);
+      if (action.do === 'node' && !this.#failed.has(action.settings.host)) await api.applyNodeSettings(action.settings);
+      this.#done(step);
+    });
+    const broken = answers.find((answer) => !answer.ok);
+    if (broken !== undefined) throw broken.error;
+  }
+
+  async #gate(wave: Wave): Promise<void> {
+    if (wave.gate === undefined) return;
+    const hosts = wave.hosts.filter((host) => !this.#failed.has(host));
+    if (hosts.length === 0) {
+      throw new KbinError('HOSTS', `no host is left in ${wave.phase}`, {
+        hint: 'Mend the failed hosts and run again.',
+      });
+    }
+    const { engine } = this.#context;
+    await engine.world.passGate({ wave: wave.id, phase: wave.phase, gate: wave.gate, hosts });
+  }
+}
+
+const describe = (host: HostName, error: unknown): string[] => {
+  const message = error instanceof Error ? error.message : String(error);
+  const evidence = error instanceof KbinError ? error.evidence.map((line) => `    ${line}`) : [];
+  return [`${host}: ${message}`, ...evidence];
+};

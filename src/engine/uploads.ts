@@ -1,0 +1,132 @@
+import { PHASE_TABLE } from '../catalog/phases.ts';
+import { PLACES } from '../catalog/places.ts';
+import { KbinError } from '../errors.ts';
+import type { CachedArtifact } from '../model/facts.ts';
+import type { HostName } from '../model/inventory.ts';
+import type { PhaseName } from '../model/phase.ts';
+import { stepsOf, type Plan, type Step } from '../model/plan.ts';
+import type { Engine } from './engine.ts';
+import pLimit from 'p-limit';
+
+/** Streams to one host at once: two keep the link busy while the host hashes. */
+const STREAMS_PER_HOST = 2;
+const ATTEMPTS = 3;
+
+const rank = (phase: PhaseName): number => PHASE_TABLE.findIndex((row) => row.name === phase);
+
+interface Parcel {
+  step: Step;
+  artifact: CachedArtifact;
+  target: string;
+  mode: string;
+}
+
+async function parcelOf(engine: Engine, step: Step): Promise<Parcel | undefined> {
+  const { action } = step;
+  if (action.do !== 'binary' && action.do !== 'image') return undefined;
+  const ref = action.do === 'binary' ? action.binary.artifact : action.image.artifact;
+  const artifact = await engine.cache.find(ref);
+  if (artifact?.sha256 !== action.sha256) {
+    throw new KbinError('CACHE', `${ref.component} ${ref.version} ${ref.name} is no longer in the cache as planned`, {
+      hint: 'Run kbin plan again.',
+    });
+  }
+  const target = action.do === 'binary' ? action.binary.path : `${PLACES.objects}/${action.sha256}`;
+  return { step, artifact, target, mode: action.do === 'binary' ? '0755' : '0600' };
+}
+
+async function send(engine: Engine, host: HostName, parcel: Parcel): Promise<void> {
+  const { artifact, target, mode } = parcel;
+  const work = { sha256: artifact.sha256, bytes: artifact.bytes, target, mode, run: engine.run };
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const source = await engine.cache.openCompressed(artifact);
+      const result = await engine.world
+        .host(host)
+        .upload(work, source)
+        .finally(() => source.destroy());
+      if (result.ok) return;
+      throw new KbinError('STEP', `${host}: upload of ${artifact.name}: ${result.message}`, {
+        host,
+        step: parcel.step.id,
+        hint: result.hint,
+      });
+    } catch (error) {
+      // A staged upload that broke off leaves nothing under its name, so that sending it again is safe.
+      const isLost = error instanceof KbinError && error.code === 'CONNECT';
+      if (!isLost || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** Uploads of one run: they start at once, in the order of the phases, and each wave waits only for its own. */
+export class Uploads {
+  readonly #pending = new Map<string, Promise<void>[]>();
+  readonly #abort = new AbortController();
+
+  static async start(engine: Engine, plan: Plan): Promise<Uploads> {
+    const uploads = new Uploads();
+    const byHost = new Map<HostName, Step[]>();
+    for (const step of stepsOf(plan)) byHost.set(step.host, [...(byHost.get(step.host) ?? []), step]);
+    for (const [host, steps] of byHost) {
+      const limit = pLimit(STREAMS_PER_HOST);
+      const sorted = [...steps].sort((a, b) => rank(a.phase) - rank(b.phase));
+      for (const step of sorted) {
+        const parcel = await parcelOf(engine, step);
+        if (parcel === undefined) continue;
+        const sent = limit(() => uploads.#sendOne(engine, host, parcel));
+        // A failure is the wave's to report; until it asks, it must not count as unhandled.
+        sent.catch(() => undefined);
+        const key = `${host} ${step.phase}`;
+        uploads.#pending.set(key, [...(uploads.#pending.get(key) ?? []), sent]);
+      }
+    }
+    return uploads;
+  }
+
+  async #sendOne(engine: Engine, host: HostName, parcel: Parcel): Promise<void> {
+    if (this.#abort.signal.aborted)
+      throw new KbinError('INTERRUPTED', `upload of ${parcel.artifact.name} to ${host} was not started`);
+    const { name, bytes, compressedBytes } = parcel.artifact;
+    const tell = (state: 'started' | 'done' | 'failed', message?: string): void =>
+      engine.emit({
+        type: 'upload',
+        host,
+        artifact: name,
+        bytes,
+        compressedBytes,
+        state,
+        ...(message === undefined ? {} : { message }),
+        at: engine.clock.now(),
+      });
+    tell('started');
+    try {
+      await send(engine, host, parcel);
+      tell('done');
+      if (parcel.step.action.do === 'binary') {
+        engine.emit({
+          type: 'step',
+          step: parcel.step.id,
+          host,
+          verb: 'binary',
+          result: 'done',
+          at: engine.clock.now(),
+        });
+      }
+    } catch (error) {
+      tell('failed', error instanceof Error ? error.message : String(error));
+      throw error;
+    }
+  }
+
+  /** Resolves when everything that a host needs for a phase is there. */
+  async ready(host: HostName, phase: PhaseName): Promise<void> {
+    await Promise.all(this.#pending.get(`${host} ${phase}`) ?? []);
+  }
+
+  /** Starts nothing more and waits for what is under way. */
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await Promise.allSettled([...this.#pending.values()].flat());
+  }
+}

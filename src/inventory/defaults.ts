@@ -1,0 +1,37 @@
+import { HOST_PROVIDED } from '../catalog/versions.ts';
+
+/** What holds where the inventory says nothing. The schema documents these values, expand.ts applies them. */
+export const DEFAULTS = {
+  apiPort: 6443,
+  balancerPort: 6444,
+  binDir: '/usr/local/bin',
+  haproxy: HOST_PROVIDED,
+  arch: 'amd64',
+  network: {
+    podCidr: '10.244.0.0/16',
+    serviceCidr: '10.96.0.0/16',
+    nodePrefix: 24,
+    dnsDomain: 'cluster.local',
+    proxyMode: 'nftables',
+    backend: 'vxlan',
+  },
+  ssh: {
+    transport: 'ssh2',
+    user: 'root',
+    port: 22,
+    agent: true,
+    hostKeys: 'strict',
+    /** As OpenSSH's UserKnownHostsFile and GlobalKnownHostsFile; new keys go into the first. */
+    knownHosts: ['~/.ssh/known_hosts', '/etc/ssh/ssh_known_hosts'],
+    connectSeconds: 15,
+    commandSeconds: 300,
+    keepaliveSeconds: 15,
+  },
+  certificates: { algorithm: 'ECDSA-P256', leafDays: 365, caDays: 3650 },
+  images: {
+    pause: 'registry.k8s.io/pause',
+    coredns: 'registry.k8s.io/coredns/coredns',
+    smoke: 'registry.kbin.dev/smoke:v1',
+  },
+  preflight: { minimumCpus: 2, minimumMemoryMiB: 1700, maximumClockSkewSeconds: 5 },
+} as const;

@@ -1,0 +1,146 @@
+import { createHash, type KeyObject, X509Certificate } from 'node:crypto';
+import type { CertificateName, KeyUsage, StoredCertificate } from '../model/pki.ts';
+import { addressText } from './address.ts';
+import { elementsIn, readElement, type Element } from './der.ts';
+import { algorithmOf, keyIdOf, spkiOf } from './keys.ts';
+import { fromPem } from './pem.ts';
+
+/** A certificate taken apart as far as kbin needs it; byte ranges are DER. */
+export interface ReadCertificate {
+  x509: X509Certificate;
+  /** The subject's Name, byte for byte: what an issuer field must repeat. */
+  subject: Buffer;
+  spki: Buffer;
+  keyId: Buffer;
+  /** What the certificate says of its issuer's key; null when it says nothing. */
+  issuerKeyId: Buffer | null;
+  commonName: string;
+  organizations: string[];
+  dnsNames: string[];
+  ipAddresses: string[];
+}
+
+// Object identifiers as their DER contents in hex.
+const OID = {
+  commonName: '550403',
+  organization: '55040a',
+  keyId: '551d0e',
+  altNames: '551d11',
+  issuerKeyId: '551d23',
+};
+const TAG = { extensions: 0xa3, keyIdentifier: 0x80, dnsName: 0x82, ipAddress: 0x87, version: 0xa0 };
+
+export const USAGE_OIDS: Record<KeyUsage, string> = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' };
+
+/** Throws an Error when the PEM holds anything but one whole certificate. */
+export function readCertificate(pem: string): ReadCertificate {
+  const { der } = fromPem(pem, ['CERTIFICATE']);
+  const x509 = new X509Certificate(der);
+  const [tbs] = elementsIn(readElement(der).contents);
+  const fields = elementsIn(tbs?.contents ?? der).filter((field) => field.tag !== TAG.version);
+  const [, , , , subject, spki] = fields;
+  if (subject === undefined || spki === undefined) throw new Error('is no X.509 certificate');
+  const extensions = extensionsIn(fields.find((field) => field.tag === TAG.extensions));
+  const altNames = elementsIn(inside(extensions.get(OID.altNames)));
+  const ownKeyId = extensions.get(OID.keyId);
+  return {
+    x509,
+    subject: subject.whole,
+    spki: spki.whole,
+    keyId: ownKeyId === undefined ? keyIdOf(spki.whole) : readElement(ownKeyId).contents,
+    issuerKeyId: elementsIn(inside(extensions.get(OID.issuerKeyId))).find(isKeyIdentifier)?.contents ?? null,
+    commonName: subjectValues(subject, OID.commonName)[0] ?? '',
+    organizations: subjectValues(subject, OID.organization),
+    dnsNames: altNames.filter(({ tag }) => tag === TAG.dnsName).map(({ contents }) => contents.toString('latin1')),
+    ipAddresses: altNames.filter(({ tag }) => tag === TAG.ipAddress).map(({ contents }) => addressText(contents)),
+  };
+}
+
+const isKeyIdentifier = (element: Element): boolean => element.tag === TAG.keyIdentifier;
+const inside = (der: Buffer | undefined): Buffer => (der === undefined ? Buffer.alloc(0) : readElement(der).contents);
+
+/** Values of extensions, by the hex of their object identifier. */
+function extensionsIn(field: Element | undefined): Map<string, Buffer> {
+  const extensions = field === undefined ? [] : elementsIn(inside(field.contents));
+  return new Map(
+    extensions.map((extension) => {
+      // An extension is its identifier, an optional `critical`, and the value in an OCTET STRING.
+      const parts = elementsIn(extension.contents);
+      return [parts[0]?.contents.toString('hex') ?? '', parts.at(-1)?.contents ?? Buffer.alloc(0)] as const;
+    }),
+  );
+}
+
+function subjectValues(name: Element, oid: string): string[] {
+  return elementsIn(name.contents)
+    .flatMap((set) => elementsIn(set.contents))
+    .map((attribute) => elementsIn(attribute.contents))
+    .flatMap(([type, value]) => (type?.contents.toString('hex') === oid && value ? [value.contents.toString()] : []));
+}
+
+export const sha256Hex = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
+
+/** The texts of a pair's files; `publicPem` is the certificate, or the public key where there is none. */
+export interface PairTexts {
+  publicPem: string;
+  keyPem: string;
+}
+
+/** What the store tells of a certificate and its files. Throws an Error for a key algorithm that kbin does not know. */
+export function describeCertificate(name: CertificateName, read: ReadCertificate, texts: PairTexts): StoredCertificate {
+  const { x509 } = read;
+  // node:crypto calls the extended key usages `keyUsage`.
+  const usages = (x509.keyUsage as string[] | undefined) ?? [];
+  return {
+    name,
+    certSha256: sha256Hex(texts.publicPem),
+    keySha256: sha256Hex(texts.keyPem),
+    spkiSha256: sha256Hex(read.spki),
+    serial: x509.serialNumber,
+    commonName: read.commonName,
+    organizations: read.organizations,
+    dnsNames: read.dnsNames,
+    ipAddresses: read.ipAddresses,
+    usages: (Object.keys(USAGE_OIDS) as KeyUsage[]).filter((usage) => usages.includes(USAGE_OIDS[usage])),
+    isAuthority: x509.ca,
+    algorithm: knownAlgorithm(x509.publicKey),
+    ...(x509.ca ? { pem: texts.publicPem } : {}),
+    notBefore: Date.parse(x509.validFrom),
+    notAfter: Date.parse(x509.validTo),
+    issuerKeyId: (read.issuerKeyId ?? read.keyId).toString('hex'),
+    keyId: read.keyId.toString('hex'),
+  };
+}
+
+/** RFC 5280 4.1.2.5: the date of what has no expiry. */
+const NO_EXPIRY = Date.parse('9999-12-31T23:59:59Z');
+
+/** What the store tells of a bare key pair: no names, no serial, no expiry; the `certificate` is the public key's file. */
+export function describeKeyPair(name: CertificateName, publicKey: KeyObject, texts: PairTexts): StoredCertificate {
+  const spki = spkiOf(publicKey);
+  const keyId = keyIdOf(spki).toString('hex');
+  return {
+    name,
+    certSha256: sha256Hex(texts.publicPem),
+    keySha256: sha256Hex(texts.keyPem),
+    spkiSha256: sha256Hex(spki),
+    serial: '',
+    commonName: '',
+    organizations: [],
+    dnsNames: [],
+    ipAddresses: [],
+    usages: [],
+    isAuthority: false,
+    algorithm: knownAlgorithm(publicKey),
+    notBefore: 0,
+    notAfter: NO_EXPIRY,
+    issuerKeyId: keyId,
+    keyId,
+  };
+}
+
+function knownAlgorithm(key: KeyObject): StoredCertificate['algorithm'] {
+  const algorithm = algorithmOf(key);
+  if (algorithm === null) throw new Error(`has a key of an unknown kind (${key.asymmetricKeyType ?? 'none'})`);
+  return algorithm;
+}

@@ -1,0 +1,27 @@
+import { join } from 'node:path';
+import type { CertificateName } from '../model/pki.ts';
+
+/** Files of one certificate or key pair, relative to the store's directory. */
+export type Places = {
+  certificate: string;
+  key: string;
+  publicKey: string;
+};
+
+export const HOSTS = 'hosts';
+
+const ROW = /^[a-z][a-z0-9-]*$/;
+// Anything that could climb out of the directory, hide, or be taken for something else in it.
+const HOST = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+
+/** True for a directory under hosts/ that can be the store's. */
+export const isHostFolder = (name: string): boolean => HOST.test(name);
+
+/** `ca` is `ca.crt`; `apiserver@cp-1` is `hosts/cp-1/apiserver.crt`. Throws an Error for what is no certificate's name. */
+export function placesOf(name: CertificateName): Places {
+  const [row = '', host, ...rest] = name.split('@');
+  if (!ROW.test(row) || rest.length > 0 || (host !== undefined && !HOST.test(host)))
+    throw new Error(`"${name}" is not the name of a certificate`);
+  const stem = host === undefined ? row : join(HOSTS, host, row);
+  return { certificate: `${stem}.crt`, key: `${stem}.key`, publicKey: `${stem}.pub` };
+}

@@ -1,0 +1,27 @@
+import { sha256 } from '../model/digest.ts';
+import type { Facts } from '../model/facts.ts';
+import type { SecretRef } from '../model/pki.ts';
+import type { Body } from '../model/resource.ts';
+
+/** Certificates that this plan issues: their content does not exist yet. */
+export type Issued = ReadonlySet<string>;
+
+type Certificates = Facts['local']['certificates'];
+
+function digestOfSecret(ref: SecretRef, certificates: Certificates): string | null {
+  const stored = certificates[ref.certificate];
+  if (stored === undefined) return null;
+  return ref.part === 'certificate' ? stored.certSha256 : ref.part === 'key' ? stored.keySha256 : stored.certSha256;
+}
+
+/** sha256 of a file body, hex; null while a certificate in it is still to be issued. */
+export function bodyDigest(body: Body, certificates: Certificates, issued: Issued): string | null {
+  if ('text' in body) return sha256(body.text);
+  if ('secret' in body) {
+    return issued.has(body.secret.certificate) ? null : digestOfSecret(body.secret, certificates);
+  }
+  const parts = body.concat.map((ref) =>
+    issued.has(ref.certificate) ? undefined : certificates[ref.certificate]?.pem,
+  );
+  return parts.includes(undefined) ? null : sha256(parts.join(''));
+}

@@ -1,0 +1,146 @@
+import { PHASE_TABLE } from '../catalog/phases.ts';
+import { PLACES } from '../catalog/places.ts';
+import type { Facts } from '../model/facts.ts';
+import { hasRole, isNode, type Host, type HostName, type Inventory } from '../model/inventory.ts';
+import type { Phase } from '../model/phase.ts';
+import type { CertSpec, KeyPairSpec } from '../model/pki.ts';
+import type { Plan, Step, Wave } from '../model/plan.ts';
+import type { Desired } from '../model/resource.ts';
+import { apiSteps } from './apiSteps.ts';
+import { cleanupSteps, hostSteps } from './hostSteps.ts';
+
+/** A certificate or key pair that must be issued, and why. */
+export type Issue = { why: string } & ({ certificate: CertSpec } | { keyPair: KeyPairSpec });
+
+export interface Decision {
+  inventory: Inventory;
+  desired: Desired;
+  issues: readonly Issue[];
+  facts: Facts;
+  /** Hosts that may be changed; all when absent. */
+  limit?: ReadonlySet<HostName>;
+}
+
+/** Versioned binaries and old pairs stay for rollback. */
+const isKept = (path: string): boolean =>
+  [PLACES.versions, PLACES.pairs, PLACES.etcdPairs, PLACES.kbin].some((root) => path.startsWith(`${root}/`));
+
+function localSteps(issues: readonly Issue[]): Step[] {
+  return issues.map((issue) => {
+    const [action, name] =
+      'certificate' in issue
+        ? [{ do: 'issue', spec: issue.certificate } as const, issue.certificate.name]
+        : [{ do: 'issue-key', spec: issue.keyPair } as const, issue.keyPair.name];
+    return { id: `local/${action.do}:${name}`, host: 'local', phase: 'certificates', why: issue.why, action };
+  });
+}
+
+const issuedNames = (issues: readonly Issue[]): Set<string> =>
+  new Set(issues.map((issue) => ('certificate' in issue ? issue.certificate.name : issue.keyPair.name)));
+
+/** Hosts that a phase is about. */
+export function hostsOfPhase(phase: Phase, inventory: Inventory): Host[] {
+  switch (phase.on) {
+    case 'local':
+      return [];
+    case 'host':
+      return inventory.hosts;
+    case 'node':
+    case 'api':
+      return inventory.hosts.filter(isNode);
+    default: {
+      const role = phase.on;
+      return inventory.hosts.filter((host) => hasRole(host, role));
+    }
+  }
+}
+
+/** A host that a step of the wave restarts while it serves: such hosts take turns. */
+const restartsLive = (steps: readonly Step[], host: HostName, facts: Facts): boolean =>
+  steps.some(
+    (step) =>
+      step.host === host &&
+      step.action.do === 'unit' &&
+      step.action.verb === 'restart' &&
+      facts.hosts[host]?.units[step.action.unit]?.active === 'active' &&
+      facts.hosts[host].units[step.action.unit]?.startedWith !== undefined,
+  );
+
+function wavesOfPhase(phase: Phase, steps: readonly Step[], decision: Decision): Wave[] {
+  const { inventory, facts } = decision;
+  const hosts = hostsOfPhase(phase, inventory)
+    .map((host) => host.name)
+    .filter((name) => facts.hosts[name] !== undefined);
+  if (phase.gate !== undefined && hosts.length === 0) return [];
+  const gate = phase.gate === undefined ? {} : { gate: phase.gate };
+  const live = phase.width === 'all' ? [] : hosts.filter((host) => restartsLive(steps, host, facts));
+  const together = steps.filter((step) => !live.includes(step.host));
+  const waves: Wave[] = [];
+  if (together.length > 0 || live.length === 0) {
+    waves.push({ id: phase.name, phase: phase.name, after: [], steps: together, hosts, ...gate });
+  }
+  const width = phase.width === 'all' ? live.length : phase.width;
+  for (let start = 0; start < live.length; start += width) {
+    const turn = live.slice(start, start + width);
+    const own = steps.filter((step) => turn.includes(step.host));
+    waves.push({ id: `${phase.name}/${turn.join('+')}`, phase: phase.name, after: [], steps: own, hosts, ...gate });
+  }
+  return waves;
+}
+
+/** Waves in the order of the phase table; inside a phase one after the other. */
+function linkedWaves(byPhase: ReadonlyMap<string, Wave[]>): Wave[] {
+  const lastOf = (name: string): string[] => {
+    const own = byPhase.get(name)?.at(-1);
+    if (own !== undefined) return [own.id];
+    const phase = PHASE_TABLE.find((row) => row.name === name);
+    return [...new Set((phase?.after ?? []).flatMap(lastOf))];
+  };
+  return PHASE_TABLE.flatMap((phase) =>
+    (byPhase.get(phase.name) ?? []).map((wave, index, all) => ({
+      ...wave,
+      after: index === 0 ? [...new Set(phase.after.flatMap(lastOf))] : [all[index - 1]?.id ?? ''],
+    })),
+  );
+}
+
+/**
+ * The whole decision: what has to happen, where, in which order, behind which gates. Pure; the same code path serves
+ * `plan` and `deploy`. A plan without steps has no waves. When anything changes, every gate is asked, also those of
+ * phases without a step: a run may be the continuation of one that died before its gate.
+ */
+export function decide(decision: Decision): Plan {
+  const { inventory, desired, facts, issues, limit } = decision;
+  const issued = issuedNames(issues);
+  const mayChange = (host: Host): boolean => limit === undefined || limit.has(host.name);
+  const steps = localSteps(issues);
+  for (const host of inventory.hosts.filter(mayChange)) {
+    const hostFacts = facts.hosts[host.name];
+    if (hostFacts === undefined) continue;
+    const resources = desired.hosts[host.name] ?? [];
+    const input = { host: host.name, resources, facts: hostFacts, local: facts.local, issued };
+    steps.push(...hostSteps(input), ...cleanupSteps(input, isKept));
+  }
+  const reachable = (name: HostName): boolean => facts.hosts[name] !== undefined && (limit?.has(name) ?? true);
+  steps.push(...apiSteps(desired, facts.api, reachable));
+  const waves =
+    steps.length === 0
+      ? []
+      : linkedWaves(
+          new Map(
+            PHASE_TABLE.map((phase) => {
+              const own = steps.filter((step) => step.phase === phase.name);
+              const isEmpty = own.length === 0 && phase.gate === undefined;
+              return [phase.name, isEmpty ? [] : wavesOfPhase(phase, own, decision)];
+            }),
+          ),
+        );
+  return {
+    version: 1,
+    cluster: inventory.cluster,
+    clusterId: facts.local.clusterId,
+    inventoryDigest: inventory.digest,
+    observedAt: facts.observedAt,
+    waves,
+  };
+}

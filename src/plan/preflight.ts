@@ -1,0 +1,243 @@
+import { GIBIBYTE, LEFTOVERS, NEEDED_PROGRAMS, PORTS } from '../catalog/requirements.ts';
+import type { Facts, HostFacts } from '../model/facts.ts';
+import type { Host, Inventory } from '../model/inventory.ts';
+import type { Desired } from '../model/resource.ts';
+import { cachedArtifact } from './hostSteps.ts';
+
+export interface Finding {
+  /** Stable name, for `preflight.ignore`. */
+  id: string;
+  severity: 'error' | 'warning';
+  /** Hosts it is about; empty for the whole cluster. */
+  hosts: string[];
+  message: string;
+  fix: string;
+}
+
+interface Ground {
+  inventory: Inventory;
+  desired: Desired;
+  facts: Facts;
+}
+
+type HostCheck = (host: Host, facts: HostFacts, ground: Ground) => Omit<Finding, 'hosts'>[];
+
+const error = (id: string, message: string, fix: string): Omit<Finding, 'hosts'> => ({
+  id,
+  severity: 'error',
+  message,
+  fix,
+});
+
+const checkSize: HostCheck = (host, facts, { inventory }) => {
+  const { minimumCpus, minimumMemoryMiB } = inventory.preflight;
+  if (!host.roles.includes('control-plane')) return [];
+  return [
+    ...(facts.cpus < minimumCpus
+      ? [error('cpus', `${facts.cpus} CPU, ${minimumCpus} wanted`, 'Give it more, or lower preflight.minimumCpus.')]
+      : []),
+    ...(facts.memoryMiB < minimumMemoryMiB
+      ? [
+          error(
+            'memory',
+            `${facts.memoryMiB} MiB of memory, ${minimumMemoryMiB} wanted`,
+            'Give it more, or lower preflight.minimumMemoryMiB.',
+          ),
+        ]
+      : []),
+  ];
+};
+
+/** Bytes that this host still has to receive, unpacked. */
+function missingBytes(host: Host, facts: HostFacts, { desired, facts: all }: Ground): number {
+  return (desired.hosts[host.name] ?? []).reduce((sum, resource) => {
+    if (resource.kind !== 'binary' && resource.kind !== 'image') return sum;
+    const there =
+      resource.kind === 'binary' ? facts.paths[resource.path] !== undefined : facts.images.includes(resource.reference);
+    return there ? sum : sum + (cachedArtifact(all.local.cache, resource.artifact)?.bytes ?? 0);
+  }, 0);
+}
+
+const checkDisks: HostCheck = (host, facts, ground) => {
+  const needed = missingBytes(host, facts, ground) + 0.5 * GIBIBYTE;
+  return facts.disks.flatMap((disk) => [
+    ...(disk.readOnly
+      ? [error('read-only', `${disk.path} is read-only`, 'Remount it, and look at the kernel log for the reason.')]
+      : []),
+    ...(disk.path.startsWith('/opt') && disk.freeBytes < needed
+      ? [
+          error(
+            'disk',
+            `${disk.path} has ${mebibytes(disk.freeBytes)} MiB free, ${mebibytes(needed)} MiB are needed`,
+            'Free space there, or mount a larger filesystem.',
+          ),
+        ]
+      : []),
+    ...(!disk.path.startsWith('/opt') && disk.freeBytes < 0.25 * GIBIBYTE
+      ? [
+          error(
+            'disk',
+            `${disk.path} has ${mebibytes(disk.freeBytes)} MiB free, 256 MiB are needed`,
+            'Free space there.',
+          ),
+        ]
+      : []),
+    // Filesystems without a fixed inode table (btrfs) report zero of zero.
+    ...(disk.freeInodes < 2000 && disk.freeInodes !== 0
+      ? [
+          error(
+            'inodes',
+            `${disk.path} has ${disk.freeInodes} inodes free, 2000 are needed`,
+            'Remove small files there.',
+          ),
+        ]
+      : []),
+  ]);
+};
+
+const mebibytes = (bytes: number): number => Math.floor(bytes / 1048576);
+
+const checkArch: HostCheck = (host, facts) =>
+  facts.arch === host.arch
+    ? []
+    : [
+        error(
+          'arch',
+          `is ${facts.arch}, the inventory says ${host.arch}`,
+          `Write arch: ${facts.arch} for this host, so that it gets binaries that run.`,
+        ),
+      ];
+
+const checkInit: HostCheck = (_host, facts) =>
+  facts.init === 'systemd'
+    ? []
+    : [error('systemd', `init is ${facts.init}, not systemd`, 'kbin needs a machine that systemd booted.')];
+
+const checkPrograms: HostCheck = (host, facts, { desired }) => {
+  const missing = NEEDED_PROGRAMS.filter((name) => !facts.programs.includes(name)).map((name) =>
+    error('programs', `has no ${name}`, `Install ${name}.`),
+  );
+  const provided = (desired.hosts[host.name] ?? []).flatMap((resource) =>
+    resource.kind === 'host-program' && facts.paths[resource.path] === undefined
+      ? [error('programs', `has no ${resource.path}`, `Install the package ${resource.package}.`)]
+      : [],
+  );
+  return [...missing, ...provided];
+};
+
+const checkPorts: HostCheck = (host, facts, { desired }) => {
+  const units = new Set(
+    (desired.hosts[host.name] ?? []).flatMap((resource) => (resource.kind === 'unit' ? [resource.name] : [])),
+  );
+  return PORTS.filter(({ unit }) => units.has(unit) && facts.units[unit]?.active !== 'active').flatMap(
+    ({ port, unit }) => {
+      const holder = facts.listening.find((listener) => listener.port === port);
+      if (holder === undefined) return [];
+      const by = holder.program === '' ? 'another program' : holder.program;
+      return [error('port', `port ${port} is taken by ${by}; ${unit} needs it`, `Stop ${by} there.`)];
+    },
+  );
+};
+
+const checkClock: HostCheck = (_host, facts, { inventory }) => {
+  const limit = inventory.preflight.maximumClockSkewSeconds;
+  const off = Math.abs(facts.clock.offsetSeconds) - facts.clock.uncertaintySeconds;
+  if (off <= limit) return [];
+  const seconds = Math.round(facts.clock.offsetSeconds);
+  return [
+    error(
+      'clock',
+      `clock is ${seconds} s off the operator's, ${limit} s are allowed`,
+      'Set up time synchronization; certificates are only valid in their time.',
+    ),
+  ];
+};
+
+const checkLeftovers: HostCheck = (_host, facts) => {
+  if (facts.owned !== null) return [];
+  const found = facts.leftovers.filter((path) => LEFTOVERS.includes(path));
+  if (found.length === 0) return [];
+  return [
+    error(
+      'leftovers',
+      `holds ${found.join(', ')} of another cluster`,
+      'Reset it with the tool that put it there (kubeadm reset), or move these away.',
+    ),
+  ];
+};
+
+const HOST_CHECKS: readonly HostCheck[] = [
+  checkInit,
+  checkArch,
+  checkSize,
+  checkDisks,
+  checkPrograms,
+  checkPorts,
+  checkClock,
+  checkLeftovers,
+];
+
+const IDENTITIES: readonly { id: string; of: (facts: HostFacts) => string[]; label: string }[] = [
+  { id: 'hostname', of: (facts) => [facts.hostname], label: 'hostname' },
+  { id: 'machine-id', of: (facts) => [facts.machineId], label: 'machine-id' },
+  { id: 'product-uuid', of: (facts) => [facts.productUuid], label: 'product_uuid' },
+  { id: 'mac', of: (facts) => facts.macs, label: 'MAC address' },
+];
+
+function duplicates({ facts }: Ground): Finding[] {
+  return IDENTITIES.flatMap(({ id, of, label }) => {
+    const holders = new Map<string, string[]>();
+    for (const [host, own] of Object.entries(facts.hosts)) {
+      for (const value of of(own).filter((text) => text !== '')) {
+        holders.set(value, [...(holders.get(value) ?? []), host]);
+      }
+    }
+    // Containers and some boards of one make share a product_uuid; Kubernetes itself no longer uses it.
+    const severity = id === 'product-uuid' ? ('warning' as const) : ('error' as const);
+    return [...holders]
+      .filter(([, hosts]) => hosts.length > 1)
+      .map(([value, hosts]) => ({
+        id: `duplicate-${id}`,
+        severity,
+        hosts,
+        message: `same ${label} ${value}`,
+        fix: 'Give each machine its own; clones need a new one before they join.',
+      }));
+  });
+}
+
+function missingArtifacts({ inventory, desired, facts }: Ground): Finding[] {
+  const wanted = new Map<string, string[]>();
+  for (const host of inventory.hosts) {
+    for (const resource of desired.hosts[host.name] ?? []) {
+      if (resource.kind !== 'binary' && resource.kind !== 'image') continue;
+      const { component, version, arch, name } = resource.artifact;
+      if (cachedArtifact(facts.local.cache, resource.artifact) !== undefined) continue;
+      const label = `${component} ${version} ${arch} ${name}`;
+      wanted.set(label, [...(wanted.get(label) ?? []), host.name]);
+    }
+  }
+  return [...wanted].map(([label, hosts]) => ({
+    id: 'cache',
+    severity: 'error',
+    hosts,
+    message: `the cache has no ${label}`,
+    fix: 'Import it with kbin cache import FOLDER.',
+  }));
+}
+
+/** Everything that stands in the way, of all hosts at once, in the inventory's order. Errors first. */
+export function preflight(ground: Ground): Finding[] {
+  const perHost = ground.inventory.hosts.flatMap((host) => {
+    const facts = ground.facts.hosts[host.name];
+    if (facts === undefined) return [];
+    return HOST_CHECKS.flatMap((check) =>
+      check(host, facts, ground).map((finding) => ({ ...finding, hosts: [host.name] })),
+    );
+  });
+  const findings: Finding[] = [...perHost, ...duplicates(ground), ...missingArtifacts(ground)];
+  const ignored = (finding: Finding): boolean => ground.inventory.preflight.ignore.includes(finding.id);
+  return findings
+    .filter((finding) => !ignored(finding))
+    .sort((a, b) => Number(a.severity === 'warning') - Number(b.severity === 'warning'));
+}

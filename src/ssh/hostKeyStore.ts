@@ -1,0 +1,113 @@
+import { type FileHandle, mkdir, open, readFile, stat, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { KbinError } from '../errors.ts';
+import { hostKeyFault, knownHostLine, type ShownKey } from './hostKeyFault.ts';
+import { judge, knownHosts, type KnownHost } from './knownHosts.ts';
+
+/** Another kbin holds the lock for one short write; older than this it is a dead one's. */
+const STALE_LOCK_MS = 10_000;
+
+interface CachedFile {
+  stamp: string;
+  entries: KnownHost[];
+}
+
+/** The known_hosts files on disk: read when they changed, appended to under a lock. */
+export class HostKeyStore {
+  readonly #files = new Map<string, CachedFile>();
+  #appending: Promise<unknown> = Promise.resolve();
+
+  /** Lines of all files in order. A file that is not there holds none; throws CONNECT for one that cannot be read. */
+  async entries(files: readonly string[]): Promise<KnownHost[]> {
+    const lists = await Promise.all(files.map((file) => this.#read(file)));
+    return lists.flat();
+  }
+
+  /** Adds a key that is still unknown; throws HOST_KEY when another process filed a different one meanwhile. */
+  async accept(files: readonly string[], key: ShownKey): Promise<void> {
+    const turn = this.#appending.then(() => this.#append(files, key));
+    this.#appending = turn.catch(() => undefined);
+    await turn.catch((error: unknown) => {
+      if (error instanceof KbinError) throw error;
+      throw new KbinError(
+        'HOST_KEY',
+        `The new key of ${key.host} cannot be written to ${key.file} (${codeOf(error)}).`,
+        {
+          host: key.host,
+          hint: 'Make the first file of ssh.knownHosts writable, or add the line below by hand and use hostKeys: strict.',
+          evidence: [knownHostLine(key)],
+          cause: error,
+        },
+      );
+    });
+  }
+
+  async #read(file: string): Promise<KnownHost[]> {
+    try {
+      const { mtimeMs, size, ino } = await stat(file);
+      const stamp = `${mtimeMs} ${size} ${ino}`;
+      const cached = this.#files.get(file);
+      if (cached?.stamp === stamp) return cached.entries;
+      const entries = knownHosts(await readFile(file, 'utf8'), file);
+      this.#files.set(file, { stamp, entries });
+      return entries;
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return [];
+      throw new KbinError('CONNECT', `Known hosts ${file} cannot be read (${codeOf(error)}).`, {
+        hint: 'Check the permissions of the file, or name another one under ssh.knownHosts.',
+        cause: error,
+      });
+    }
+  }
+
+  async #append(files: readonly string[], key: ShownKey): Promise<void> {
+    await mkdir(dirname(key.file), { recursive: true, mode: 0o700 });
+    await locked(key.file, async () => {
+      const verdict = judge(await this.entries(files), key.place, key.shown);
+      if (verdict.state === 'known') return;
+      if (verdict.state !== 'unknown') throw hostKeyFault(verdict, key);
+      const before = await readFile(key.file, 'utf8').catch(() => '');
+      const newline = before === '' || before.endsWith('\n') ? '' : '\n';
+      const handle = await open(key.file, 'a', 0o600);
+      try {
+        // One write to a file opened for appending: a reader sees the whole line or nothing of it.
+        await handle.write(`${newline}${knownHostLine(key)}\n`);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      this.#files.delete(key.file);
+    });
+  }
+}
+
+async function locked(file: string, work: () => Promise<void>): Promise<void> {
+  const path = `${file}.kbin-lock`;
+  const handle = await lock(path);
+  try {
+    await work();
+  } finally {
+    await handle.close();
+    await unlink(path).catch(() => undefined);
+  }
+}
+
+async function lock(path: string): Promise<FileHandle> {
+  for (;;) {
+    try {
+      return await open(path, 'wx', 0o600);
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+    }
+    const age = await stat(path).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => 0,
+    );
+    if (age > STALE_LOCK_MS) await unlink(path).catch(() => undefined);
+    else await pause(20);
+  }
+}
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';

@@ -1,0 +1,57 @@
+import { EXIT_CODES, KbinError } from '../errors.ts';
+import { plainText } from './plainText.ts';
+
+const EVIDENCE_LINES = 60;
+/** Longer lines are dumps; their beginning tells what they are. */
+const LINE_CHARACTERS = 1000;
+
+const shortened = (line: string): string =>
+  line.length <= LINE_CHARACTERS
+    ? line
+    : `${line.slice(0, LINE_CHARACTERS)}… (${line.length - LINE_CHARACTERS} more characters)`;
+
+const linesOf = (text: string): string[] => plainText(text).split('\n').map(shortened);
+const indented = (line: string): string => (line === '' ? '' : `  ${line}`);
+const sentence = (text: string): string => (/[.!?:;…]$/.test(text) ? text : `${text}.`);
+
+function evidenceLines(evidence: readonly string[]): string[] {
+  const lines = evidence.flatMap(linesOf);
+  const missing = lines.length - EVIDENCE_LINES;
+  return [...lines.slice(0, EVIDENCE_LINES), ...(missing > 0 ? [`… ${missing} more lines`] : [])].map(indented);
+}
+
+function foreseenLines(error: KbinError): string[] {
+  const { code, host, hint, message, evidence } = error;
+  const where = host === undefined || message.includes(host) ? '' : `${host}: `;
+  const [first = '', ...rest] = linesOf(`${where}${message}`.trimEnd());
+  return [
+    `${code} ${sentence(first)}`,
+    ...evidenceLines([...rest, ...evidence]),
+    ...(hint === undefined ? [] : linesOf(hint)),
+  ];
+}
+
+/** A stack is its own evidence; causes follow, as far as they are errors. Other fields may hold anything, so they stay away. */
+function stackOf(error: Error): string[] {
+  const own = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  const cause = error.cause instanceof Error ? [`caused by ${error.cause.name}: ${error.cause.message}`] : [];
+  const deeper = error.cause instanceof Error ? stackOf(error.cause) : [];
+  return [...own.map((line) => line.trim()), ...cause, ...deeper];
+}
+
+function bugLines(error: unknown): string[] {
+  const isError = error instanceof Error;
+  const [first = '', ...rest] = linesOf(isError ? `${error.name}: ${error.message}` : String(error));
+  return [
+    `BUG ${sentence(first)}`,
+    ...evidenceLines([...rest, ...(isError ? stackOf(error) : [])]),
+    `This is a fault of kbin itself (exit code ${EXIT_CODES.BUG}). Please report these lines with the output of kbin --version.`,
+  ];
+}
+
+/**
+ * A failure as lines for standard error: `CODE message.`, evidence indented, then what to do. Anything that kbin did not
+ * foresee is a BUG with its stack. Free of control characters.
+ */
+export const errorLines = (error: unknown): string[] =>
+  error instanceof KbinError ? foreseenLines(error) : bugLines(error);

@@ -1,0 +1,3 @@
+module kbin.dev/lab/pack
+
+go 1.26

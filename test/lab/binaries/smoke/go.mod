@@ -1,0 +1,3 @@
+module kbin.dev/lab/smoke
+
+go 1.26

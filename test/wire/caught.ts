@@ -1,0 +1,6 @@
+/** The error of a promise that must fail. */
+export const caught = (promise: Promise<unknown>): Promise<any> =>
+  promise.then(
+    (value) => Promise.reject(new Error(`no failure but ${JSON.stringify(value)}`)),
+    (error: unknown) => error,
+  );
