@@ -2,21 +2,23 @@
 # shellcheck shell=bash disable=SC2154
 
 readonly lab_seconds=180
-made_labs=()
+made_labs=() current_lab=''
 
 lab() { timeout --foreground "$lab_seconds" "$repository/scripts/lab" "$@"; }
 
-# fresh_lab NAME OPTION…: new machines under that name.
+# fresh_lab NAME OPTION…: new machines under that name; those of another measure would only take processor time.
 fresh_lab() {
   local name=$1
   shift
+  [[ -z $current_lab || $current_lab == "$name" ]] || lab down --name "$current_lab" >/dev/null
   lab down --name "$name" >/dev/null
-  made_labs+=("$name")
+  made_labs+=("$name") current_lab=$name
   lab up --name "$name" "$@" >"$logs/lab-$name.log" 2>&1 || complain "lab $name did not come up: $(tail -n 3 "$logs/lab-$name.log")"
 }
 
 take_labs_down() {
   local name
+  ((${#made_labs[@]} > 0)) || return 0
   for name in $(printf '%s\n' "${made_labs[@]}" | sort -u); do
     lab down --name "$name" >/dev/null || printf 'bench: lab %s is still there; run: scripts/lab down --name %s\n' "$name" "$name" >&2
   done
@@ -28,7 +30,7 @@ ssh_config() { printf '/run/kbin-lab/%s/ssh_config' "$1"; }
 in_lab() {
   local name=$1
   shift
-  ip netns exec "kbin-$name" "$@"
+  timeout --foreground "$lab_seconds" ip netns exec "kbin-$name" "$@"
 }
 
 # machine_pid LAB MACHINE prints the id of its PID 1.
@@ -42,13 +44,14 @@ machines_inventory() {
   sed 's,/run/kbin-lab/lab/,/run/kbin-lab/bench/,' "$repository/inventory/lab.yaml" >"$1"
 }
 
-# hosts_inventory FILE: three control planes and 97 workers that have no systemd running.
+# hosts_inventory FILE: three control planes and 97 workers, on none of which systemd runs.
 hosts_inventory() {
-  cat >"$1" <<'YAML'
+  cat >"$1" <<YAML
 apiVersion: kbin.dev/v1
 kind: Cluster
 name: hosts
-versions: { kubernetes: v1.36.2 }
+versions:
+$(grep -E '^ +kubernetes: v' "$repository/inventory/lab.yaml")
 ssh:
   user: root
   keys: [/run/kbin-lab/bench-ssh/id_ed25519]

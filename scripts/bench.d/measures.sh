@@ -11,7 +11,7 @@ deploy_kbin() { # LOG
   timed "$1" "$deploy_seconds" bench node "$cli" deploy -i "$work/machines.yaml" --yes
 }
 
-# fresh_cluster: machines and an operator that know of no cluster.
+# fresh_machines: machines and an operator that know of no cluster.
 fresh_machines() {
   fresh_lab bench
   rm -rf "$KBIN_HOME"
@@ -45,7 +45,7 @@ log_sessions() {
 # A cluster that kbin deployed is there; the last run of `deploy` leaves one.
 require_cluster() {
   local cpu wall
-  if in_lab bench node "$cli" plan -i "$work/machines.yaml" >/dev/null 2>&1; then return; fi
+  if [[ $current_lab == bench ]] && in_lab bench node "$cli" plan -i "$work/machines.yaml" >/dev/null 2>&1; then return; fi
   fresh_machines
   deploy_kbin second-first-deploy.log || complain 'the first deploy failed, so that there is no second.'
 }
@@ -87,7 +87,7 @@ event_field() {
 }
 
 require_hosts() {
-  [[ -e /run/netns/kbin-bench-ssh ]] || fresh_lab bench-ssh --kind sshd --machines 100
+  [[ $current_lab == bench-ssh ]] || fresh_lab bench-ssh --kind sshd --machines 100
   seq -f 'node-%.0f' 100 >"$work/hosts"
 }
 
@@ -137,23 +137,29 @@ measure_push() {
 
 # push_both NAME REACH [RATE]
 push_both() {
-  local name=$1 reach=$2 rate=${3-} run kbin=() by_hand=() speed
+  local name=$1 reach=$2 rate=${3-} run kbin=() by_hand=() speed bytes sent
   for ((run = 1; run <= runs; run++)); do
     pushed "push-by-hand${rate:+-$rate}-$run.log" "$rate" "$parts/push-by-hand" "$(ssh_config bench)" "$artifacts"
     by_hand+=("$speed") && told ssh "$run" "$speed" MB/s
+    sent=$bytes
     pushed "push-kbin${rate:+-$rate}-$run.log" "$rate" node "$parts/push-kbin.mjs" "$work/machines.yaml"
+    [[ $speed == failed || $bytes == "$sent" ]] || {
+      printf 'bench: kbin sent %s bytes and ssh %s; mend the table in by-hand.d/push.sh.\n' "$bytes" "$sent" >&2
+      speed=failed
+    }
     kbin+=("$speed") && told kbin "$run" "$speed" MB/s
   done
   row "$name" MB/s "$reach" "${kbin[@]}" -- "${by_hand[@]}"
 }
 
-# pushed LOG RATE COMMAND…: sets speed to what the command's last line says: BYTES SECONDS.
+# pushed LOG RATE COMMAND…: sets bytes, and speed in MB/s, to what the command's last line says: BYTES SECONDS.
 pushed() {
   local log=$1 rate=$2 wall cpu
   shift 2
   fresh_machines
   [[ -z $rate ]] || lab shape --name bench --rate "$rate" >/dev/null
-  speed=failed
+  speed=failed bytes=0
   timed "$log" "$deploy_seconds" bench "$@" || return 0
-  speed=$(tail -n 1 "$logs/$log" | awk '{ printf "%.1f", $1 / $2 / 1e6 }')
+  read -r bytes wall < <(tail -n 1 "$logs/$log")
+  speed=$(awk -v bytes="$bytes" -v seconds="$wall" 'BEGIN { printf "%.1f", bytes / seconds / 1e6 }')
 }

@@ -1,5 +1,5 @@
 # Timing of commands, and rows of results.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154,SC2034
 
 say() { printf '\n== %s\n' "$1"; }
 

@@ -31,7 +31,8 @@ export const number = (args: Arguments, name: string): number | undefined => {
 };
 export const list = (args: Arguments, name: string): string[] => {
   const value = args[name];
-  return Array.isArray(value) ? value.map(String) : value === undefined ? [] : [String(value)];
+  const values: unknown[] = Array.isArray(value) ? value : value === undefined ? [] : [value];
+  return values.filter((item) => typeof item === 'string' || typeof item === 'number').map(String);
 };
 
 export const INVENTORY_OPTION: Record<string, Option> = {

@@ -53,12 +53,13 @@ export const deploy: Command = {
     ...LIMIT_OPTIONS,
     plan: { type: 'string', describe: 'execute exactly this reviewed plan (kbin plan -o), or refuse' },
     deep: { type: 'boolean', describe: 'hash every binary again', default: false },
+    'gate-seconds': { type: 'number', describe: 'how long every gate waits, instead of its own limit' },
     yes: { type: 'boolean', alias: 'y', describe: 'do not ask', default: false },
   },
   run: (args) =>
     withRun(args, 'deploy', async (session) => {
       const maxFail = number(args, 'max-fail') ?? 0;
-      const limit = await chosenHosts(session, text(args, 'limit'));
+      const limit = chosenHosts(session, text(args, 'limit'));
       const prepared = await prepare(session.engine, {
         maxFail,
         deep: flag(args, 'deep'),
@@ -66,7 +67,11 @@ export const deploy: Command = {
       });
       await assertReviewed(prepared, text(args, 'plan'));
       await assertWanted(session, prepared, args);
-      const result = await execute(session.engine, prepared, maxFail);
+      const gateSeconds = number(args, 'gate-seconds');
+      const result = await execute(session.engine, prepared, {
+        maxFail,
+        ...(gateSeconds === undefined ? {} : { gateSeconds }),
+      });
       session.result = result;
       assertNoneFailed(result);
       session.print(result.changed === 0 ? summarizePlan(prepared.plan) : `Done: ${result.changed} steps.`);

@@ -43,7 +43,7 @@ export const exec: Command = {
         throw new KbinError('USAGE', 'kbin exec needs a command', { hint: 'kbin exec -i prod.yaml -- uptime' });
       const script = flag(args, 'shell') ? words.join(' ') : shellWords(words);
       const { engine } = session;
-      const chosen = await chosenHosts(session, text(args, 'limit'));
+      const chosen = chosenHosts(session, text(args, 'limit'));
       const hosts = engine.inventory.hosts.map((host) => host.name).filter((name) => chosen?.has(name) ?? true);
       const answers = await fanOut(hosts, engine.parallel, async (host) => {
         const connection = await session.fleet.connection(host);

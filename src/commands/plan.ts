@@ -23,7 +23,7 @@ export const plan: Command = {
   },
   run: (args) =>
     withRun(args, 'plan', async (session) => {
-      const limit = await chosenHosts(session, text(args, 'limit'));
+      const limit = chosenHosts(session, text(args, 'limit'));
       const prepared = await prepare(session.engine, {
         maxFail: number(args, 'max-fail') ?? 0,
         deep: flag(args, 'deep'),

@@ -20,7 +20,7 @@ export const reset: Command = {
     withRun(args, 'reset', async (session) => {
       const { engine } = session;
       const { cluster } = engine.inventory;
-      const limit = await chosenHosts(session, text(args, 'limit'));
+      const limit = chosenHosts(session, text(args, 'limit'));
       const facts = await observe(engine);
       const hosts = Object.keys(facts.hosts).filter((host) => limit?.has(host) ?? true);
       const owned = hosts.filter((host) => facts.hosts[host]?.owned !== null);

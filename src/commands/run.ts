@@ -1,19 +1,20 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Engine } from '../engine/engine.ts';
 import type { Fleet } from '../engine/fleet.ts';
 import type { RunResult } from '../engine/run.ts';
 import { exitCodeOf } from '../errors.ts';
 import { loadInventory } from '../inventory/load.ts';
-import type { Emit, Event } from '../model/event.ts';
+import type { Emit } from '../model/event.ts';
 import type { HostName } from '../model/inventory.ts';
 import { clusterFolder } from '../paths.ts';
 import { appendAudit } from '../ui/audit.ts';
 import { createReporter, type Reporter } from '../ui/reporter.ts';
 import { timelineLines } from '../ui/timeline.ts';
 import { flag, number, text, type Arguments } from './command.ts';
+import { interruption } from './interrupt.ts';
 import { limitedHosts } from './limit.ts';
-import { openEngine, systemClock } from './session.ts';
+import { failedBefore, failedHosts, Journal, rememberFailed } from './record.ts';
+import { openEngine, runId, systemClock } from './session.ts';
 
 /** What a command that works on the fleet has in hand. */
 export interface RunSession {
@@ -25,47 +26,49 @@ export interface RunSession {
   result?: RunResult;
 }
 
-const failedFile = (cluster: string): string => join(clusterFolder(cluster), 'failed.json');
-
-/** Hosts that failed in the last run. */
-async function failedBefore(cluster: string): Promise<Set<HostName>> {
-  const stored = await readFile(failedFile(cluster), 'utf8').catch(() => '[]');
-  return new Set(JSON.parse(stored) as HostName[]);
-}
-
 /** Hosts chosen by `--limit`; undefined for all. */
-export async function chosenHosts(
-  session: RunSession,
-  expression: string | undefined,
-): Promise<Set<HostName> | undefined> {
+export function chosenHosts(session: RunSession, expression: string | undefined): Set<HostName> | undefined {
   if (expression === undefined) return undefined;
   const { inventory } = session.engine;
-  return limitedHosts(inventory, expression, await failedBefore(inventory.cluster));
+  return limitedHosts(inventory, expression, failedBefore(inventory.cluster));
 }
 
-const failedHosts = (events: readonly Event[]): HostName[] => [
-  ...new Set(
-    events.flatMap((event) => {
-      if (event.type === 'host' && event.state === 'failed') return [event.host];
-      return event.type === 'apply' && event.state === 'failed' ? [event.host] : [];
-    }),
-  ),
-];
+/** Everything that happens around the work, whatever the work does. */
+class Surroundings {
+  readonly journal: Journal;
+  readonly #reporter: Reporter;
+  readonly #begun = systemClock.monotonic();
 
-async function leaveRecord(engine: Engine, command: string, events: readonly Event[]): Promise<void> {
-  const { cluster } = engine.inventory;
-  const folder = join(clusterFolder(cluster), 'runs');
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  if (command === 'deploy') await writeFile(failedFile(cluster), JSON.stringify(failedHosts(events)), { mode: 0o600 });
-  await writeFile(join(folder, `${engine.run}.ndjson`), events.map((event) => `${JSON.stringify(event)}\n`).join(''), {
-    mode: 0o600,
-  });
-  await appendAudit(join(clusterFolder(cluster), 'audit.jsonl'), { engine, command, events });
+  constructor(journal: Journal, reporter: Reporter) {
+    this.journal = journal;
+    this.#reporter = reporter;
+  }
+
+  readonly emit: Emit = (event) => {
+    this.journal.add(event);
+    this.#reporter.emit(event);
+  };
+
+  async finish(exitCode: number, changed: number): Promise<void> {
+    const seconds = (systemClock.monotonic() - this.#begun) / 1000;
+    const hosts = failedHosts(this.journal.events);
+    this.emit({
+      type: 'finished',
+      ok: exitCode === 0,
+      exitCode,
+      seconds,
+      changed,
+      failedHosts: hosts,
+      at: systemClock.now(),
+    });
+    await this.#reporter.close();
+    this.journal.close();
+  }
 }
 
 /**
- * Runs a command over the fleet: loads the inventory, shows progress, and whatever happens closes the connections,
- * writes the run's events, the timeline and the audit record.
+ * Runs a command over the fleet: loads the inventory, shows progress, and whatever happens closes the connections and
+ * leaves the run's events, the timeline and the audit record.
  */
 export async function withRun(
   args: Arguments,
@@ -73,34 +76,21 @@ export async function withRun(
   work: (session: RunSession) => Promise<number>,
 ): Promise<number> {
   const inventory = await loadInventory(text(args, 'inventory') ?? '');
-  const events: Event[] = [];
-  const reporter: Reporter = createReporter({
-    json: flag(args, 'json'),
-    stdout: process.stdout,
-    stderr: process.stderr,
-  });
-  const emit: Emit = (event) => {
-    events.push(event);
-    reporter.emit(event);
+  const isJson = flag(args, 'json');
+  const reporter = createReporter({ json: isJson, stdout: process.stdout, stderr: process.stderr });
+  const print = (line: string): void => {
+    reporter.print(line);
   };
-  const { engine, fleet } = await openEngine({ inventory, parallel: number(args, 'parallel') ?? 50, emit });
-  const begun = systemClock.monotonic();
-  const session: RunSession = {
-    engine,
-    fleet,
-    isInteractive: reporter.isInteractive,
-    print: (line) => {
-      reporter.print(line);
-    },
-  };
-  emit({
-    type: 'run',
-    command,
-    cluster: inventory.cluster,
-    hosts: inventory.hosts.map((host) => host.name),
-    at: systemClock.now(),
-  });
-  let exitCode = 70;
+  const run = runId();
+  const surroundings = new Surroundings(new Journal(inventory.cluster, run), reporter);
+  const { emit, journal } = surroundings;
+  const { signal, dispose } = interruption(print);
+  const parallel = number(args, 'parallel') ?? 50;
+  const { engine, fleet } = await openEngine({ inventory, parallel, emit, signal, run });
+  const session: RunSession = { engine, fleet, isInteractive: reporter.isInteractive, print };
+  const hosts = inventory.hosts.map((host) => host.name);
+  emit({ type: 'run', command, cluster: inventory.cluster, hosts, at: systemClock.now() });
+  let exitCode = exitCodeOf(undefined);
   try {
     exitCode = await work(session);
     return exitCode;
@@ -108,20 +98,16 @@ export async function withRun(
     exitCode = exitCodeOf(error);
     throw error;
   } finally {
-    const seconds = (systemClock.monotonic() - begun) / 1000;
+    dispose();
     const changed = session.result?.changed ?? 0;
-    emit({
-      type: 'finished',
-      ok: exitCode === 0,
-      exitCode,
-      seconds,
-      changed,
-      failedHosts: failedHosts(events),
-      at: systemClock.now(),
-    });
-    await reporter.close();
-    if (changed > 0 && !flag(args, 'json')) for (const line of timelineLines(events)) reporter.print(line);
+    await surroundings.finish(exitCode, changed);
+    if (changed > 0 && !isJson) timelineLines(journal.events).forEach(print);
     await fleet.close();
-    await leaveRecord(engine, command, events);
+    if (command === 'deploy') rememberFailed(inventory.cluster, failedHosts(journal.events));
+    await appendAudit(join(clusterFolder(inventory.cluster), 'audit.jsonl'), {
+      engine,
+      command,
+      events: journal.events,
+    });
   }
 }

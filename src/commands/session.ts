@@ -30,6 +30,9 @@ export interface SessionOptions {
   inventory: Inventory;
   parallel: number;
   emit: Emit;
+  signal: AbortSignal;
+  /** Identity of the run: see `runId`. */
+  run: string;
 }
 
 /** An engine with the real edges: SSH, local disk, the clock. Close its fleet when done. */
@@ -37,6 +40,8 @@ export async function openEngine({
   inventory,
   parallel,
   emit,
+  signal,
+  run,
 }: SessionOptions): Promise<{ engine: Engine; fleet: Fleet }> {
   const [templates, catalog] = await Promise.all([readTemplates(), readCertificateCatalog()]);
   const connector = createConnector({
@@ -54,8 +59,9 @@ export async function openEngine({
     clock: systemClock,
     emit,
     operator: { who: userInfo().username, from: hostname() },
-    run: runId(),
+    run,
     parallel,
+    signal,
   };
   return { engine: { ...grounds, world: realWorld(grounds, fleet) }, fleet };
 }

@@ -8,7 +8,7 @@ import type { Engine } from './engine.ts';
 import { ClusterLock } from './lock.ts';
 import { observe } from './observe.ts';
 import { planFor } from './planning.ts';
-import { Run, type RunResult } from './run.ts';
+import { Run, type RunOptions, type RunResult } from './run.ts';
 
 export interface Prepared {
   facts: Facts;
@@ -82,12 +82,12 @@ export async function prepare(engine: Engine, options: PrepareOptions): Promise<
 }
 
 /** Executes a plan that was made from these facts, under the cluster lock. */
-export async function execute(engine: Engine, prepared: Prepared, maxFail: number): Promise<RunResult> {
+export async function execute(engine: Engine, prepared: Prepared, options: RunOptions): Promise<RunResult> {
   const { facts, plan } = prepared;
   if (plan.waves.length === 0) return { changed: 0, failed: new Map() };
   const lock = await ClusterLock.acquire(engine, new Set(Object.keys(facts.hosts)));
   try {
-    return await new Run({ engine, plan, facts, lock, options: { maxFail } }).execute();
+    return await new Run({ engine, plan, facts, lock, options }).execute();
   } finally {
     await lock.release();
   }

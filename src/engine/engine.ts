@@ -21,8 +21,8 @@ export interface World {
   api(failed: { has(host: HostName): boolean }): Pick<Api, 'serverSideApply' | 'applyNodeSettings'>;
   /** State of the objects that kbin keeps; null when no apiserver answers. `serving`: control planes to ask. */
   observeApi(serving: readonly HostName[]): Promise<ApiFacts | null>;
-  /** Resolves when the gate is passed; throws GATE. */
-  passGate(wave: GateAsked): Promise<void>;
+  /** Resolves when the gate is passed; throws GATE, or INTERRUPTED when the signal is aborted. */
+  passGate(wave: GateAsked, signal: AbortSignal): Promise<void>;
 }
 
 /** Everything a run needs; the edges of the world are ports. */
@@ -40,4 +40,6 @@ export interface Engine {
   run: string;
   /** Hosts worked on at once. */
   parallel: number;
+  /** Aborted when the operator interrupts: nothing more is started, what is under way on hosts is finished. */
+  signal: AbortSignal;
 }

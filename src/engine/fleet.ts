@@ -33,7 +33,7 @@ export class Fleet {
     const connections = await Promise.allSettled(this.#open.values());
     this.#open.clear();
     await Promise.allSettled(
-      connections.map((result) => (result.status === 'fulfilled' ? result.value.close() : undefined)),
+      connections.flatMap((result) => (result.status === 'fulfilled' ? [result.value.close()] : [])),
     );
   }
 }

@@ -1,5 +1,5 @@
 import { KbinError } from '../errors.ts';
-import type { HostName } from '../model/inventory.ts';
+import { hostsWith, type HostName } from '../model/inventory.ts';
 import type { Gate } from '../model/phase.ts';
 import type { Wave } from '../model/plan.ts';
 import { kubernetesApi } from './api.ts';
@@ -65,6 +65,14 @@ async function gateError(asked: GateAsked, answers: Answers, context: GateContex
   });
 }
 
+/** Control planes that are out, so that no poll waits for them; none where the gate asks no control plane at all. */
+function notAsked({ hosts }: GateAsked, { inventory }: GateContext): ReadonlySet<HostName> {
+  const serving = hostsWith(inventory, 'control-plane').map((host) => host.name);
+  return serving.some((name) => hosts.includes(name))
+    ? new Set(serving.filter((name) => !hosts.includes(name)))
+    : new Set();
+}
+
 /** Polls until enough polls in a row were satisfied (true) or the time is over (false); answers go to `tell`. */
 async function poll(
   row: ProbeRow,
@@ -106,7 +114,7 @@ export async function passGate(asked: GateAsked, context: GateContext): Promise<
   };
   emitGate('waiting');
   const deadline = clock.monotonic() + gate.withinSeconds * 1000;
-  const probeContext = { ...context, api: kubernetesApi(context), hosts, deadline };
+  const probeContext = { ...context, api: kubernetesApi(context, notAsked(asked, context)), hosts, deadline };
   const row = PROBE_TABLE[gate.probe];
   const hasPassed = await poll(row, { gate, context: probeContext, signal: context.signal }, (latest) => {
     answers = latest;

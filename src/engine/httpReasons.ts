@@ -1,4 +1,5 @@
 import { isNativeError } from 'node:util/types';
+import { printable } from '../remote/printable.ts';
 
 /** In people's words; anything else is told by its own message. Codes of node:net, of OpenSSL and of node's HTTP parser. */
 const REASONS: Record<string, string> = {
@@ -26,18 +27,28 @@ const REASONS: Record<string, string> = {
   ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: 'our certificate has expired for it (compare the clocks)',
 };
 
-/** SSH_OPEN_CONNECT_FAILED, RFC 4254 section 5.1: sshd could not connect to the address. */
+/** RFC 4254 section 5.1: why sshd opened no stream. For the second it tells the system's words. */
+const CHANNEL_PROHIBITED = 1;
 const CHANNEL_CONNECT_FAILED = 2;
+
+const firstLine = (text: string): string => (text.split('\n')[0] ?? '').replace(/\.$/, '');
+
+function channelReason(reason: unknown, message: string): string | undefined {
+  if (reason === CHANNEL_PROHIBITED) return 'sshd forbids forwarding (AllowTcpForwarding)';
+  if (reason !== CHANNEL_CONNECT_FAILED) return undefined;
+  const words = firstLine(printable(message)).split(': ').at(-1) ?? '';
+  return words === '' ? 'cannot connect' : words.charAt(0).toLowerCase() + words.slice(1);
+}
 
 /** Why there is no answer, in a few words for a line beside the host's name; decided on codes, never on prose. */
 export function reasonOf(error: unknown): string {
-  if (!isNativeError(error)) return String(error);
+  if (!isNativeError(error)) return firstLine(printable(String(error)));
   const { code, reason } = error as { code?: unknown; reason?: unknown };
   if (typeof code === 'string') {
     if (REASONS[code] !== undefined) return REASONS[code];
     if (code.startsWith('HPE_')) return 'it does not speak HTTP';
   }
-  if (reason === CHANNEL_CONNECT_FAILED) return 'connection refused';
-  if (isNativeError(error.cause)) return reasonOf(error.cause);
-  return error.message.split('\n')[0] ?? error.name;
+  const words = channelReason(reason, error.message);
+  if (words !== undefined) return words;
+  return isNativeError(error.cause) ? reasonOf(error.cause) : firstLine(printable(error.message));
 }

@@ -15,6 +15,8 @@ const API_AT_ONCE = 8;
 export interface RunOptions {
   /** Hosts that may fail before the run stops. */
   maxFail: number;
+  /** How long every gate waits, instead of its own limit. */
+  gateSeconds?: number;
 }
 
 export interface RunResult {
@@ -30,7 +32,7 @@ export class Run {
   readonly #options: RunOptions;
   readonly #failed: Map<HostName, unknown>;
   #context: ApplyContext;
-  #stopped = false;
+  readonly #abort = new AbortController();
   #changed = 0;
 
   constructor(input: { engine: Engine; plan: Plan; facts: Facts; lock: ClusterLock; options: RunOptions }) {
@@ -57,24 +59,30 @@ export class Run {
     const uploads = await Uploads.start(this.#engine, this.#plan);
     const passed = new Map<string, Promise<void>>();
     for (const wave of this.#plan.waves) {
-      const before = wave.after.map((id) => passed.get(id));
+      const before = wave.after.flatMap((id) => passed.get(id) ?? []);
       const done = Promise.all(before).then(() => this.#wave(wave, uploads));
       done.catch(() => undefined);
       passed.set(wave.id, done);
     }
     try {
       const outcomes = await Promise.allSettled(passed.values());
-      const broken = outcomes.find((outcome) => outcome.status === 'rejected');
-      if (broken !== undefined) throw broken.reason;
+      const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
+      // Waves that were given up because another one failed are not the news.
+      const [first] = [...errors.filter((error) => !isInterruption(error)), ...errors];
+      if (first !== undefined) throw first as Error;
     } finally {
-      this.#stopped = true;
+      this.#abort.abort();
       await uploads.stop();
     }
     return { changed: this.#changed, failed: this.#failed };
   }
 
+  get #isStopped(): boolean {
+    return this.#abort.signal.aborted || this.#engine.signal.aborted;
+  }
+
   async #wave(wave: Wave, uploads: Uploads): Promise<void> {
-    if (this.#stopped) throw new KbinError('INTERRUPTED', `${wave.id} was not started`);
+    if (this.#isStopped) throw interrupted(wave.id);
     this.#lock.assertHeld();
     const tell = (state: 'started' | 'applied' | 'done' | 'failed'): void =>
       this.#engine.emit({
@@ -94,7 +102,7 @@ export class Run {
       await this.#gate(wave);
       tell('done');
     } catch (error) {
-      this.#stopped = true;
+      this.#abort.abort();
       tell('failed');
       throw error;
     }
@@ -135,7 +143,7 @@ export class Run {
     }
     const hosts = [...byHost.keys()].filter((host) => !this.#failed.has(host));
     const answers = await fanOut(hosts, this.#engine.parallel, async (host) => {
-      if (this.#stopped) throw new KbinError('INTERRUPTED', `${wave.id} was not started on ${host}`);
+      if (this.#isStopped) throw interrupted(`${wave.id} on ${host}`);
       await this.#applyHost(wave, host, { steps: byHost.get(host) ?? [], uploads });
     });
     const errors = answers.flatMap((answer, index) => (answer.ok ? [] : [[hosts[index] ?? '', answer.error] as const]));
@@ -206,9 +214,21 @@ export class Run {
       });
     }
     const { engine } = this.#context;
-    await engine.world.passGate({ wave: wave.id, phase: wave.phase, gate: wave.gate, hosts });
+    const withinSeconds = this.#options.gateSeconds ?? wave.gate.withinSeconds;
+    const signal = AbortSignal.any([engine.signal, this.#abort.signal]);
+    await engine.world.passGate(
+      { wave: wave.id, phase: wave.phase, gate: { ...wave.gate, withinSeconds }, hosts },
+      signal,
+    );
   }
 }
+
+const isInterruption = (error: unknown): boolean => error instanceof KbinError && error.code === 'INTERRUPTED';
+
+const interrupted = (what: string): KbinError =>
+  new KbinError('INTERRUPTED', `interrupted: ${what} was not started`, {
+    hint: 'Run the same command again: it goes on.',
+  });
 
 const describe = (host: HostName, error: unknown): string[] => {
   const message = error instanceof Error ? error.message : String(error);

@@ -12,6 +12,6 @@ export function realWorld(engine: Omit<Engine, 'world'>, fleet: Fleet): World {
     host: (name) => new SshHost(fleet, name, clock),
     api: (failed) => kubernetesApi(source, failed),
     observeApi: (serving) => observeApi({ ...source, hosts: serving, desired }),
-    passGate: (wave) => passGate(wave, source),
+    passGate: (wave, signal) => passGate(wave, { ...source, signal }),
   };
 }

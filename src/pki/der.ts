@@ -72,7 +72,9 @@ export function readElement(der: Buffer, offset = 0): Element {
   const first = der[offset + 1];
   if (tag === undefined || first === undefined) throw new Error('the DER ends early');
   const lengthBytes = first < 0x80 ? 0 : first & 0x7f;
-  if (lengthBytes > 4 || offset + 2 + lengthBytes > der.length) throw new Error('the DER has no valid length');
+  // 0x80 is BER's open length, which DER does not have.
+  if (first === 0x80 || lengthBytes > 4 || offset + 2 + lengthBytes > der.length)
+    throw new Error('the DER has no valid length');
   const length = lengthBytes === 0 ? first : der.readUIntBE(offset + 2, lengthBytes);
   const start = offset + 2 + lengthBytes;
   if (start + length > der.length) throw new Error('the DER ends early');

@@ -1,5 +1,6 @@
 import { KbinError } from '../errors.ts';
 import { AttemptFailed, type Retry } from './retry.ts';
+import { codeOf, wordsOf } from './systemError.ts';
 
 /** What a connection is waiting for. The order is the order of events. */
 export type Stage = 'name' | 'tcp' | 'greeting' | 'keys' | 'login';
@@ -41,23 +42,6 @@ const STAGES: Record<Stage, StageRow> = {
     hint: 'The host’s user lookup is slow: check its directory service, PAM and reverse DNS (sshd UseDNS).',
   },
 };
-
-/** Error codes of name resolution and sockets (errno(3), getaddrinfo(3)) in words. */
-const SOCKET_WORDS: Record<string, string> = {
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'connection reset',
-  EPIPE: 'connection closed',
-  closed: 'connection closed',
-  ETIMEDOUT: 'no answer',
-  EHOSTUNREACH: 'no route to host',
-  ENETUNREACH: 'network unreachable',
-  EHOSTDOWN: 'host is down',
-  EACCES: 'forbidden by this machine',
-  EPERM: 'forbidden by this machine’s firewall',
-  EADDRNOTAVAIL: 'no free local port or address',
-};
-
-export const socketWords = (code: string): string => SOCKET_WORDS[code] ?? code;
 
 const failed = (code: 'CONNECT' | 'RESOLVE' | 'TIMEOUT' | 'AUTH', text: string, detail: FaultDetail): AttemptFailed => {
   const { host, hint, cause, evidence, retry } = detail;
@@ -107,7 +91,7 @@ export function unreachable({ host, where, stage }: Attempted, cause: unknown): 
     });
   }
   const { hint } = STAGES[stage];
-  return failed('CONNECT', `${where}: ${socketWords(code)}.`, { host, hint, retry: 'soon', evidence, cause });
+  return failed('CONNECT', `${where}: ${wordsOf(code)}.`, { host, hint, retry: 'soon', evidence, cause });
 }
 
 /** sshd ended the login with a reason of its own (RFC 4253, 11.1), such as too many failures. */
@@ -130,10 +114,4 @@ export function incompatible({ host, where }: Attempted, cause: Error): AttemptF
     evidence: [cause.message],
     cause,
   });
-}
-
-/** The `code` of a system error, the first one of several addresses tried. */
-export function codeOf(error: unknown): string {
-  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
-  return first instanceof Error && 'code' in first && typeof first.code === 'string' ? first.code : 'closed';
 }

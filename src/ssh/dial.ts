@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
-import { type Attempted, codeOf, timedOut, unreachable, unresolved } from './connectFault.ts';
+import { type Attempted, timedOut, unreachable, unresolved } from './connectFault.ts';
+import { codeOf } from './systemError.ts';
 
 export interface Dialed {
   address: string;

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { KbinError } from '../errors.ts';
 import { hostKeyFault, knownHostLine, type ShownKey } from './hostKeyFault.ts';
 import { judge, knownHosts, type KnownHost } from './knownHosts.ts';
+import { codeOf } from './systemError.ts';
 
 /** Another kbin holds the lock for one short write; older than this it is a dead one's. */
 const STALE_LOCK_MS = 10_000;
@@ -108,6 +109,3 @@ async function lock(path: string): Promise<FileHandle> {
     else await pause(20);
   }
 }
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import ssh2, { type ParsedKey } from 'ssh2';
 import type { Secret } from '../model/secret.ts';
 import { fingerprint } from './knownHosts.ts';
+import { codeOf } from './systemError.ts';
 
 /** A private key file, opened. */
 export interface OpenKey {
@@ -39,8 +40,7 @@ async function openKey(path: string, passphrase?: Secret): Promise<OpenKey | Clo
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    return { path, reason: isMissing ? 'is not there' : 'cannot be read' };
+    return { path, reason: codeOf(error) === 'ENOENT' ? 'is not there' : `cannot be read (${codeOf(error)})` };
   }
   const phrase = passphrase?.reveal();
   const opened = ssh2.utils.parseKey(text, phrase);

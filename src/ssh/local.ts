@@ -5,9 +5,9 @@ import { ConnectionLost, KbinError } from '../errors.ts';
 import type { Host } from '../model/inventory.ts';
 import type { Command, Connection, Output } from '../model/ports.ts';
 import { becomeCommand } from '../remote/become.ts';
-import { codeOf, socketWords } from './connectFault.ts';
 import { converse } from './converse.ts';
 import { childExec, type Exec } from './exec.ts';
+import { codeOf, wordsOf } from './systemError.ts';
 import { type Session, talkFor } from './talk.ts';
 
 /** The operator's own machine as a host. Root needs no sudo. */
@@ -65,7 +65,7 @@ class LocalConnection implements Connection {
   }
 
   #noTunnel(target: string, cause: Error): KbinError {
-    return new KbinError('CONNECT', `From ${this.host} nothing answers at ${target}: ${socketWords(codeOf(cause))}.`, {
+    return new KbinError('CONNECT', `From ${this.host} nothing answers at ${target}: ${wordsOf(codeOf(cause))}.`, {
       host: this.host,
       hint: 'Check that the service listens there.',
       cause,

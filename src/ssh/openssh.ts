@@ -3,13 +3,14 @@ import { KbinError } from '../errors.ts';
 import type { Host } from '../model/inventory.ts';
 import type { Connection } from '../model/ports.ts';
 import { printable } from '../remote/printable.ts';
-import { type Attempted, codeOf, timedOut, unresolved } from './connectFault.ts';
+import { type Attempted, timedOut, unresolved } from './connectFault.ts';
 import type { HostKeyCheck } from './hostKeyCheck.ts';
 import { OpensshConnection } from './opensshConnection.ts';
 import { OpensshMaster } from './opensshMaster.ts';
 import type { Pace } from './pace.ts';
 import { AttemptFailed, type Remaining, withinBudget } from './retry.ts';
 import type { Login, Route } from './route.ts';
+import { codeOf } from './systemError.ts';
 
 export interface OpensshWorld {
   hostKeys: HostKeyCheck;

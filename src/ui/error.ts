@@ -31,12 +31,18 @@ function foreseenLines(error: KbinError): string[] {
   ];
 }
 
-/** A stack is its own evidence; causes follow, as far as they are errors. Other fields may hold anything, so they stay away. */
-function stackOf(error: Error): string[] {
+/** Causes may point at each other. */
+const CAUSES = 5;
+
+/** A stack, then the causes as far as they are errors. Their other fields may hold anything, so they are not shown. */
+function stackOf(error: Error, causes = CAUSES): string[] {
   const own = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
-  const cause = error.cause instanceof Error ? [`caused by ${error.cause.name}: ${error.cause.message}`] : [];
-  const deeper = error.cause instanceof Error ? stackOf(error.cause) : [];
-  return [...own.map((line) => line.trim()), ...cause, ...deeper];
+  const { cause } = error;
+  const deeper =
+    cause instanceof Error && causes > 0
+      ? [`caused by ${cause.name}: ${cause.message}`, ...stackOf(cause, causes - 1)]
+      : [];
+  return [...own.map((line) => line.trim()), ...deeper];
 }
 
 function bugLines(error: unknown): string[] {

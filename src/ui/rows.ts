@@ -91,11 +91,11 @@ function uploadRow(uploads: UploadProgress, view: View): Row | undefined {
       : size(doneBytes);
   const isListed = isRunning && underWay.size <= view.hostsListed;
   return row('uploads', stateOf(isRunning, uploads.failed.size > 0, view), {
+    took: seconds(took),
     text: sentence([
       amount,
       doneBytes > 0 && rate(doneBytes, took),
       isRunning && `to ${counted(underWay.size, 'host')}`,
-      seconds(took),
     ]),
     below: [
       ...(isListed ? [...underWay].map(([host, artifacts]) => `${host}: ${[...artifacts].join(', ')}`) : []),

@@ -70,7 +70,7 @@ test('a key without its passphrase is named as the reason', async () => {
   expect(error.evidence.join()).toContain(`${key} is encrypted and no passphrase is given`);
   const wrong = await caught(whoami({ keys: [key], passphrase: new Secret('poison') }));
   expect(wrong.evidence.join()).toContain(`${key} is encrypted and the passphrase does not open it`);
-  expect(JSON.stringify(wrong) + wrong.message + wrong.hint).not.toContain('poison');
+  expect(`${JSON.stringify(wrong)} ${wrong.message} ${wrong.hint ?? ''}`).not.toContain('poison');
 });
 
 test.each([

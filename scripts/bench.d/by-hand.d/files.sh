@@ -115,10 +115,11 @@ YAML
 
 runtime_files() {
   local etc=$1
-  cat >"$etc/containerd/config.toml" <<'TOML'
+  set_image_version pause
+  cat >"$etc/containerd/config.toml" <<TOML
 version = 3
 [plugins."io.containerd.cri.v1.images".pinned_images]
-sandbox = "registry.k8s.io/pause:3.10.2"
+sandbox = "registry.k8s.io/pause:$REPLY"
 [plugins."io.containerd.cri.v1.runtime"]
 # A box without CAP_SYS_RESOURCE refuses negative values.
 restrict_oom_score_adj = true

@@ -23,7 +23,7 @@ spec:
   securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: RuntimeDefault } }
   containers:
     - name: $role
-      image: registry.kbin.dev/smoke:v1
+      image: registry.kbin.dev/smoke:$smoke_version
       imagePullPolicy: Never
       command: [${words%,}]
       securityContext:
@@ -67,7 +67,9 @@ checkers() {
 }
 
 prove() {
-  local addresses_of_pods service
+  local addresses_of_pods service smoke_version
+  set_image_version smoke
+  smoke_version=$REPLY
   servers | kubectl create --validate=false -f - >/dev/null
   kubectl -n kube-system wait --for=condition=Available --timeout="${patience_seconds}s" deployment/coredns >/dev/null
   reached 'DNS available'

@@ -15,14 +15,14 @@ readonly program_table='
   images      /var/lib/images pause -
   images      /var/lib/images coredns -
   images      /var/lib/images smoke -
-  rest        /usr/local/bin  kubernetes kubectl
   rest        /usr/local/bin  etcd etcdctl etcdutl
   rest        /usr/local/bin  crictl crictl
 '
 
 readonly groups='etcd apiserver controllers runtime node images rest'
 
-kubernetes_version=${KBIN_BENCH_KUBERNETES:-v1.36.2}
+# The one that kbin deploys in the lab.
+kubernetes_version=$(sed -nE 's/^ +kubernetes: (v[0-9.]+)$/\1/p' "$parts/../../../inventory/lab.yaml")
 case $(uname -m) in
   aarch64) arch=arm64 ;;
   *) arch=amd64 ;;
@@ -38,15 +38,22 @@ set_artifact() {
   REPLY=${paths[0]#"$artifacts/"}
 }
 
+# set_image_version NAME sets REPLY.
+set_image_version() {
+  local paths=("$artifacts"/images/"$1"/*/"$arch".tar)
+  [[ -f ${paths[0]} ]] || complain "there is no image $1 in $artifacts. Run scripts/binaries."
+  REPLY=${paths[0]%/*}
+  REPLY=${REPLY##*/}
+}
+
 # program_list GROUP: paths below the artifacts of what belongs to it, each after its directory.
 program_list() {
-  local words program images
+  local words program
   while read -r -a words; do
     [[ ${words[0]-} == "$1" ]] || continue
     if [[ ${words[3]} == - ]]; then
-      # shellcheck disable=SC2206 # a glob
-      images=("$artifacts"/images/${words[2]}/*/$arch.tar)
-      printf '%s %s\n' "${words[1]}" "${images[0]#"$artifacts/"}"
+      set_image_version "${words[2]}"
+      printf '%s %s\n' "${words[1]}" "images/${words[2]}/$REPLY/$arch.tar"
       continue
     fi
     for program in "${words[@]:3}"; do

@@ -23,7 +23,16 @@ import {
   serverPods,
   type Proof,
 } from './proofObjects.ts';
-import { checkFailed, isFinished, notRunning, phaseOf, podsUntil, servingAddress, spread } from './proofPods.ts';
+import {
+  checkFailed,
+  isFinished,
+  notRunning,
+  phaseOf,
+  podsUntil,
+  servingAddress,
+  spread,
+  type Pods,
+} from './proofPods.ts';
 
 const MOST_NODES = 5;
 /** One proof; it is repeated with new pods until the gate's time is over. */
@@ -33,6 +42,19 @@ const LEAST_MILLISECONDS = 10_000;
 /** A proof that was killed leaves its namespace behind. */
 const STALE_MILLISECONDS = 3_600_000;
 const NAMESPACES = apiPath({ apiVersion: 'v1', resource: 'namespaces' });
+
+interface Servers {
+  pods: Pods;
+  /** By the place of the node. */
+  addresses: string[];
+  /** Address of the Service. */
+  service: string;
+}
+
+interface ChecksInput {
+  servers: Servers;
+  deadline: number;
+}
 
 async function dnsAnswer({ api }: ProbeContext): Promise<Answer> {
   const place = { apiVersion: 'apps/v1', resource: 'deployments', namespace: 'kube-system', name: 'coredns' };
@@ -51,41 +73,47 @@ async function removeStale({ api }: ProbeContext): Promise<void> {
   await Promise.all(stale.map((namespace) => api.remove(`${NAMESPACES}/${textAt(namespace, 'metadata', 'name')}`)));
 }
 
-async function prove(context: ProbeContext, proof: Proof): Promise<Answers> {
-  const { api, clock } = context;
+/** Server pods and the Service, and the addresses they got by the deadline; '' where a pod does not run. */
+async function startServers(context: ProbeContext, proof: Proof, deadline: number): Promise<Servers> {
+  const { api } = context;
   const { namespace, nodes } = proof;
-  const now = clock.monotonic();
-  const deadline = Math.max(now + LEAST_MILLISECONDS, Math.min(now + PROOF_MILLISECONDS, context.deadline));
   const [, service] = await Promise.all(proofSurroundings(proof).map((object) => api.serverSideApply(object)));
   await Promise.all(serverPods(proof).map((object) => api.serverSideApply(object)));
-  const servers = await podsUntil(context, { namespace, deadline }, (pods) =>
-    nodes.every((_, index) => servingAddress(pods.get(serverName(index))) !== ''),
+  const addressOf = (pods: Pods, index: number): string => servingAddress(pods.get(serverName(index)));
+  const pods = await podsUntil(context, { namespace, deadline }, (seen) =>
+    nodes.every((_, index) => addressOf(seen, index) !== ''),
   );
-  const addresses = nodes.map((_, index) => servingAddress(servers.get(serverName(index))));
-  if (addresses.includes('')) {
-    return answersOf(proof, (index) => {
-      const name = serverName(index);
-      if (addresses[index] !== '') return passed('its pod runs');
-      return notRunning(context, { namespace, name, pod: servers.get(name) });
-    });
-  }
-  const clusterIp = textAt(service, 'spec', 'clusterIP');
-  const checked = nodes.map((_, index) => ({
-    index,
-    address: addresses[(index + 1) % nodes.length] ?? '',
-    service: clusterIp,
-  }));
-  await Promise.all(checked.map((each) => api.serverSideApply(checkerPod(proof, each))));
-  const checkers = await podsUntil(context, { namespace, deadline }, (pods) =>
-    nodes.every((_, index) => isFinished(pods.get(checkerName(index)))),
+  const addresses = nodes.map((_, index) => addressOf(pods, index));
+  return { pods, addresses, service: textAt(service, 'spec', 'clusterIP') };
+}
+
+async function runChecks(context: ProbeContext, proof: Proof, { servers, deadline }: ChecksInput): Promise<Answers> {
+  const { namespace, nodes } = proof;
+  const { addresses, service } = servers;
+  const checks = nodes.map((_, index) => ({ index, address: addresses[(index + 1) % nodes.length] ?? '', service }));
+  await Promise.all(checks.map((each) => context.api.serverSideApply(checkerPod(proof, each))));
+  const pods = await podsUntil(context, { namespace, deadline }, (seen) =>
+    nodes.every((_, index) => isFinished(seen.get(checkerName(index)))),
   );
   return answersOf(proof, (index) => {
     const name = checkerName(index);
-    const pod = checkers.get(name);
+    const pod = pods.get(name);
     if (phaseOf(pod) === 'Succeeded') return passed('DNS, the next pod and the Service answer its pod');
-    return phaseOf(pod) === 'Failed'
-      ? checkFailed(context, { namespace, name })
-      : notRunning(context, { namespace, name, pod });
+    const isFailed = phaseOf(pod) === 'Failed';
+    return isFailed ? checkFailed(context, { namespace, name }) : notRunning(context, { namespace, name, pod });
+  });
+}
+
+async function prove(context: ProbeContext, proof: Proof): Promise<Answers> {
+  const now = context.clock.monotonic();
+  const deadline = Math.max(now + LEAST_MILLISECONDS, Math.min(now + PROOF_MILLISECONDS, context.deadline));
+  const servers = await startServers(context, proof, deadline);
+  if (!servers.addresses.includes('')) return runChecks(context, proof, { servers, deadline });
+  const { namespace } = proof;
+  return answersOf(proof, (index) => {
+    const name = serverName(index);
+    if (servers.addresses[index] !== '') return passed('its pod runs');
+    return notRunning(context, { namespace, name, pod: servers.pods.get(name) });
   });
 }
 

@@ -24,7 +24,7 @@ const isSoundAddress = (text: string): boolean => !text.includes(':') || isIPv6(
 export const isTarget = (text: string): boolean => TARGET.test(text) && isSoundAddress(text);
 
 /** No control characters, no separators of lines: what may stand in a command line or a unit file. */
-const ONE_LINE = /^/;
+const ONE_LINE = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$/;
 
 export const oneLine = (what: string, write: string) => text(ONE_LINE, what, write);
 

@@ -5,7 +5,8 @@ import type { KbinError } from '../../../src/errors.ts';
 import type { ApiObject } from '../../../src/model/resource.ts';
 import { host, inventory } from '../desired/inventories.ts';
 import { FakeApi } from './probes/fakeApi.ts';
-import { makeCertificates, World } from './probes/world.ts';
+import { makeCertificates } from './probes/certificates.ts';
+import { World } from './probes/world.ts';
 
 const certificates = makeCertificates();
 const site = inventory([

@@ -6,7 +6,8 @@ import type { KbinError } from '../../../src/errors.ts';
 import type { Event } from '../../../src/model/event.ts';
 import { PROBES, type Gate } from '../../../src/model/phase.ts';
 import { host, inventory } from '../desired/inventories.ts';
-import { makeCertificates, World, type Said } from './probes/world.ts';
+import { makeCertificates } from './probes/certificates.ts';
+import { World, type Said } from './probes/world.ts';
 
 const certificates = makeCertificates();
 const site = inventory([host('cp-1', '10.0.0.1'), host('cp-2', '10.0.0.2')]);
@@ -183,6 +184,18 @@ test('the hint of the answer goes before the hint of the gate', async () => {
 test('nobody left to answer is not passed', async () => {
   const error = await gateFailure(asked({ withinSeconds: 1 }, []));
   expect(error.message).toBe('kube-apiserver: no host was left to answer, after 1 s');
+});
+
+test.each([
+  [['cp-2'], 'cp-2 6443'],
+  [['cp-1', 'cp-2'], 'cp-1 6443'],
+  [['worker-1'], 'cp-1 6443'],
+])('a gate of %j reads the API on %s', async (hosts, opened) => {
+  world.run = () => ({});
+  for (const name of ['cp-1', 'cp-2']) await world.listen(name, 6443, () => ({ status: 404 }));
+  const error = await gateFailure(asked({ probe: 'cluster', withinSeconds: 0 }, hosts));
+  expect(error.message).toContain('there is no CoreDNS');
+  expect(world.opened).toEqual([opened]);
 });
 
 test('is given up when nobody waits any more', async () => {

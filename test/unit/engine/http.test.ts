@@ -1,8 +1,12 @@
 import { afterEach, expect, test } from '@jest/globals';
+import { Duplex } from 'node:stream';
 import { request, UnansweredError, type HttpRequest } from '../../../src/engine/http.ts';
 import { reasonOf } from '../../../src/engine/httpReasons.ts';
+import { KbinError } from '../../../src/errors.ts';
+import type { Connection } from '../../../src/model/ports.ts';
 import { Secret } from '../../../src/model/secret.ts';
-import { makeCertificates, World, type Pair } from './probes/world.ts';
+import { makeCertificates, type Pair } from './probes/certificates.ts';
+import { World } from './probes/world.ts';
 
 const certificates = makeCertificates();
 let world = new World(certificates);
@@ -151,8 +155,17 @@ test.each([
 test('tells what an alert means', () => {
   const alert = Object.assign(new Error('SSL routines'), { code: 'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA' });
   expect(reasonOf(new Error('no stream', { cause: alert }))).toBe('it does not trust our certificate');
-  expect(reasonOf(new Error('something\nelse'))).toBe('something');
+  expect(reasonOf(new Error('The connection broke.\nelse'))).toBe('The connection broke');
   expect(reasonOf('text')).toBe('text');
+});
+
+test.each([
+  [1, 'open failed', 'sshd forbids forwarding (AllowTcpForwarding)'],
+  [2, '(SSH) Channel open failure: Connection refused', 'connection refused'],
+  [2, '(SSH) Channel open failure: No route to host', 'no route to host'],
+])('tells why sshd opened no stream: reason %i, %s', (reason, message, words) => {
+  const cause = Object.assign(new Error(message), { reason });
+  expect(reasonOf(new KbinError('CONNECT', 'nothing answers', { cause }))).toBe(words);
 });
 
 test('verifies the name that it was told, not the address it dialed', async () => {
@@ -187,3 +200,30 @@ test('never shows a key', async () => {
   const error = await failure();
   expect(JSON.stringify(error) + error.message + String(error.stack)).not.toContain('PRIVATE KEY');
 });
+
+test.each([
+  ['TLS', true],
+  ['plain HTTP', false],
+])('a stream that breaks with an error under %s is an answer that says why', async (_, isTls) => {
+  // As the OpenSSH client does it: the stream is there at once, that nothing listens shows a moment later.
+  const { promise, connection } = breaking(await world.fleet.connection('cp-1'));
+  const asked = isTls ? ask({ connection }) : withoutTls({ connection });
+  await expect(asked).rejects.toMatchObject({ code: 'CONNECT', reason: 'connection refused' });
+  await promise;
+});
+
+function breaking(connection: Connection): { promise: Promise<unknown>; connection: Connection } {
+  const stream = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+  const promise = new Promise((resolve) => stream.on('error', () => undefined).once('close', resolve));
+  const cause = Object.assign(new Error('connect failed'), { code: 'ECONNREFUSED' });
+  return {
+    promise,
+    connection: {
+      ...connection,
+      tunnel: async () => {
+        setTimeout(() => stream.destroy(new KbinError('CONNECT', 'nothing answers', { cause })), 5);
+        return stream;
+      },
+    },
+  };
+}

@@ -21,7 +21,8 @@ test.each(names)('%s is sound', (name) => {
   expect(inventoryOf(textOf(name)).hosts.length).toBeGreaterThan(0);
 });
 
-const validate = new Ajv({ strict: true, allowUnionTypes: true }).compile(inventorySchema());
+const SCHEMA = inventorySchema();
+const validate = new Ajv({ strict: true, allowUnionTypes: true }).compile(SCHEMA);
 
 test.each(names)('schema.json accepts %s', (name) => {
   validate(load(textOf(name)));
@@ -51,9 +52,8 @@ function keysOf(schema: JsonSchema, at: string): Map<string, JsonSchema> {
 
 /** The keys of the schema that a value uses. */
 function used(value: unknown, schema: JsonSchema | undefined, at: string): string[] {
-  const root = inventorySchema();
   const name = (schema?.$ref ?? schema?.allOf?.[0]?.$ref)?.replace('#/definitions/', '');
-  if (name !== undefined) return used(value, root.definitions?.[name], name);
+  if (name !== undefined) return used(value, SCHEMA.definitions?.[name], name);
   if (Array.isArray(value)) return value.flatMap((item) => used(item, schema?.items, at));
   if (typeof value !== 'object' || value === null || schema === undefined) return [];
   return Object.entries(value).flatMap(([key, item]) => {
@@ -64,12 +64,11 @@ function used(value: unknown, schema: JsonSchema | undefined, at: string): strin
 }
 
 test('reference.yaml shows every key of the schema', () => {
-  const schema = inventorySchema();
   const all = [
-    ...keysOf(schema, 'cluster').keys(),
-    ...Object.entries(schema.definitions ?? {}).flatMap(([name, definition]) => [...keysOf(definition, name).keys()]),
+    ...keysOf(SCHEMA, 'cluster').keys(),
+    ...Object.entries(SCHEMA.definitions ?? {}).flatMap(([name, definition]) => [...keysOf(definition, name).keys()]),
   ];
-  const shown = new Set(used(load(textOf('reference.yaml')), schema, 'cluster'));
+  const shown = new Set(used(load(textOf('reference.yaml')), SCHEMA, 'cluster'));
   expect(all.length).toBeGreaterThan(120);
   // What stands at the cluster need not be repeated for pools and hosts, which take the same components.
   expect(all.filter((key) => !shown.has(key) && !shown.has(key.replace(/^Components/, 'ClusterComponents')))).toEqual(
@@ -78,10 +77,9 @@ test('reference.yaml shows every key of the schema', () => {
 });
 
 test('every key of the schema has a description', () => {
-  const schema = inventorySchema();
   const all = [
-    ...keysOf(schema, 'cluster'),
-    ...Object.entries(schema.definitions ?? {}).flatMap(([name, definition]) => [...keysOf(definition, name)]),
+    ...keysOf(SCHEMA, 'cluster'),
+    ...Object.entries(SCHEMA.definitions ?? {}).flatMap(([name, definition]) => [...keysOf(definition, name)]),
   ];
   expect(all.filter(([, child]) => child.description === undefined).map(([key]) => key)).toEqual([]);
 });

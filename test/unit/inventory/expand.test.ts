@@ -236,14 +236,15 @@ test('files of an external etcd are found beside the inventory', () => {
   });
 });
 
-test('five thousand hosts are read in a moment', () => {
-  const many = `${HEAD}${VERSIONS}network: { podCidr: 10.128.0.0/9 }\n${HOSTS}  - { name: "w-[0001:4000]", address: 172.16.0.1, roles: [worker] }\n`;
+test('four thousand entries are read in a moment', () => {
   const entries = Array.from(
     { length: 4000 },
     (_, index) =>
       `  - { name: w-${index}, address: 172.16.${Math.floor(index / 250)}.${(index % 250) + 1}, roles: [worker] }\n`,
-  ).join('');
-  const start = performance.now();
-  expect(inventoryOf(many.replace(/ {2}- \{ name: "w-.*\n/, entries)).hosts).toHaveLength(4001);
-  expect(performance.now() - start).toBeLessThan(5000);
+  );
+  const text = `${HEAD}${VERSIONS}network: { podCidr: 10.128.0.0/9 }\n${HOSTS}${entries.join('')}`;
+  // Processor time: the clock would also count what else the machine does.
+  const before = process.cpuUsage();
+  expect(inventoryOf(text).hosts).toHaveLength(4001);
+  expect(process.cpuUsage(before).user / 1e6).toBeLessThan(5);
 });

@@ -64,7 +64,7 @@ function whenSound(content: object, look: (inventory: Inventory) => void): void 
   }
 }
 
-const RUNS = { numRuns: 60 };
+const RUNS = { numRuns: 40 };
 
 test('names of hosts, the cluster and pools are RFC 1123 names or faults', () => {
   fc.assert(

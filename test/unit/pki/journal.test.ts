@@ -8,6 +8,9 @@ import { authority, leaf, NOW, temporaryDirectory } from './samples.ts';
 /** How many changes of the disk still succeed; the process is dead from then on. */
 let changesLeft = Infinity;
 
+/** What another process does just before a file is linked. */
+let beforeLink: ((to: string) => void) | undefined;
+
 /** A change that the kill may hit: it does not happen, or for a write only half of it does. */
 const mortal =
   <Args extends unknown[]>(change: (...args: Args) => void, half?: (...args: Args) => void) =>
@@ -22,7 +25,10 @@ jest.unstable_mockModule('node:fs', () => ({
   ...realFs,
   mkdirSync: mortal(realFs.mkdirSync),
   renameSync: mortal(realFs.renameSync),
-  linkSync: mortal(realFs.linkSync),
+  linkSync: mortal((from: string, to: string) => {
+    beforeLink?.(to);
+    realFs.linkSync(from, to);
+  }),
   rmSync: mortal(realFs.rmSync),
   rmdirSync: mortal(realFs.rmdirSync),
   writeFileSync: mortal(realFs.writeFileSync, (path, body: string, options) =>
@@ -146,6 +152,16 @@ test('an authority that came between commit and place is kept, and what would re
   expect(Object.keys(await openPkiStore(directory).list())).toEqual(['ca']);
   expect(readFileSync(join(directory, 'ca.crt'), 'utf8')).toBe(kept);
   await openPkiStore(directory).issue(leaf(), NOW);
+});
+
+test('an authority that comes at the very moment of placing is kept too', async () => {
+  const directory = emptyDirectory();
+  beforeLink = (to) => realFs.writeFileSync(to, 'of another process', { mode: 0o600 });
+  const attempt = openPkiStore(directory).issue(authority(), NOW);
+  await expect(attempt).rejects.toMatchObject({ code: 'PKI' });
+  beforeLink = undefined;
+  for (const file of ['ca.crt', 'ca.key'])
+    expect(readFileSync(join(directory, file), 'utf8')).toBe('of another process');
 });
 
 test('what a run killed before its commit left is removed after an hour, not sooner', async () => {

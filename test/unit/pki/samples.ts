@@ -2,9 +2,13 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jest } from '@jest/globals';
 import type { Host, Inventory, Role } from '../../../src/model/inventory.ts';
 import type { CertSpec, StoredCertificate } from '../../../src/model/pki.ts';
 import { parseCatalog } from '../../../src/pki/catalog.ts';
+
+// RSA keys and a busy disk can take their time; nothing here waits for anything else.
+jest.setTimeout(30_000);
 
 export const NOW = Date.parse('2026-11-20T12:00:00Z');
 export const DAY = 86_400_000;

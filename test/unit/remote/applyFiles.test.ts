@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { lstatSync, mkdirSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import {
   PAIRS,
@@ -14,6 +15,8 @@ import {
 } from './steps.ts';
 import { removeSandboxes, sandbox, SHELLS } from './sandbox.ts';
 
+// Dozens of processes a test; on a loaded machine each takes its time.
+jest.setTimeout(60_000);
 afterEach(removeSandboxes);
 
 describe.each(SHELLS)('in $name', ({ argv }) => {

@@ -1,9 +1,12 @@
+import { jest } from '@jest/globals';
 import { mkdirSync, symlinkSync } from 'node:fs';
 import type { Action, Step } from '../../../src/model/plan.ts';
 import { applyPayload, parseApply } from '../../../src/remote/apply.ts';
-import { apply, applyInput, content, fileStep, ownedOf, pairStep, PAIRS, sha, step, unitStep } from './steps.ts';
+import { apply, applyInput, content, fileStep, ownedOf, pairStep, PAIRS, step, unitStep } from './steps.ts';
 import { isRoot, ONLY_SH, removeSandboxes, sandbox, SHELLS, type Sandbox } from './sandbox.ts';
 
+// Dozens of processes a test; on a loaded machine each takes its time.
+jest.setTimeout(60_000);
 afterEach(removeSandboxes);
 
 const STARTED = '/var/lib/kbin/started/kubelet.service';

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import type { Output } from '../../../src/model/ports.ts';
 import {
   acquireScript,
@@ -7,8 +8,11 @@ import {
   renewScript,
   type Acquired,
 } from '../../../src/remote/lock.ts';
+import { codeOf } from './steps.ts';
 import { ONLY_SH, removeSandboxes, sandbox, SHELLS, type Sandbox } from './sandbox.ts';
 
+// Dozens of processes a test; on a loaded machine each takes its time.
+jest.setTimeout(60_000);
 afterEach(removeSandboxes);
 
 const script = (run: string, leaseSeconds = 90): string =>
@@ -75,7 +79,7 @@ describe.each(SHELLS)('in $name', ({ argv }) => {
     const losers = answers.filter((answer) => !answer.acquired);
     expect(losers).toHaveLength(19);
     for (const answer of losers) expect(answer).toMatchObject({ holder: `ann of ${winners[0] ?? ''}` });
-  }, 20_000);
+  });
 
   test('an expired lease is taken over by exactly one of twenty, with a higher token', async () => {
     const box = sandbox();
@@ -87,7 +91,7 @@ describe.each(SHELLS)('in $name', ({ argv }) => {
     expect(await renew(box, 'dead')).toBe(false);
     expect((await release(box, 'dead')).exitCode).toBe(0);
     expect(await acquire(box, 'late')).toMatchObject({ acquired: false });
-  }, 20_000);
+  });
 
   test('a lease that is renewed lasts, one that is not ends', async () => {
     const box = sandbox();
@@ -132,7 +136,7 @@ describe.each(SHELLS)('in $name', ({ argv }) => {
     const back = renew(box, 'dead');
     const winners = (await Promise.all(others)).filter((answer) => answer.acquired).length + ((await back) ? 1 : 0);
     expect(winners).toBe(1);
-  }, 20_000);
+  });
 });
 
 describe.each(ONLY_SH)('with a clock of its own, in $name', () => {
@@ -159,23 +163,21 @@ describe.each(ONLY_SH)('with a clock of its own, in $name', () => {
   });
 });
 
-test('a script that failed is an error with what it said', () => {
+test('a script that failed is an error', () => {
   const output = { exitCode: 70, stdout: '', stderr: 'mkdir: Read-only file system\n' };
-  expect(() => parseAcquire(output)).toThrow(
-    expect.objectContaining({ code: 'STEP', message: expect.stringContaining('Read-only') }),
-  );
-  expect(() => parseRenew(output)).toThrow(expect.objectContaining({ code: 'STEP' }));
+  expect(() => parseAcquire(output)).toThrow('Read-only file system');
+  expect(codeOf(() => parseAcquire(output))).toBe('STEP');
+  expect(codeOf(() => parseRenew(output))).toBe('STEP');
 });
 
 test.each(['', 'acquired 5\n', 'acquired x\n%end\n', 'held 1 2\n%end\n', 'renewed\n%end\n'])(
   '%j is malformed',
   (stdout) => {
-    expect(() => parseAcquire({ exitCode: 0, stdout, stderr: '' })).toThrow(expect.objectContaining({ code: 'STEP' }));
+    expect(codeOf(() => parseAcquire({ exitCode: 0, stdout, stderr: '' }))).toBe('STEP');
   },
 );
 
 test('a holder with a line break is refused', () => {
-  expect(() => acquireScript({ cluster: 'c', holder: 'a\nb', from: 'f', run: 'r', leaseSeconds: 1 })).toThrow(
-    expect.objectContaining({ code: 'REFUSED' }),
-  );
+  const input = { cluster: 'c', holder: 'a\nb', from: 'f', run: 'r', leaseSeconds: 1 };
+  expect(codeOf(() => acquireScript(input))).toBe('REFUSED');
 });

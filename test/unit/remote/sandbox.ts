@@ -22,7 +22,7 @@ const has = (program: string): boolean =>
 export const SHELLS: { name: string; argv: string[] }[] = [
   { name: 'sh', argv: ['sh'] },
   ...(has('busybox') ? [{ name: 'busybox sh', argv: ['busybox', 'sh'] }] : []),
-  ...(has('bash') ? [{ name: 'bash as sh', argv: ['bash', '--posix'] }] : []),
+  ...(has('bash') ? [{ name: 'bash as sh', argv: ['bash'] }] : []),
 ];
 export const ONLY_SH = SHELLS.slice(0, 1);
 
@@ -87,6 +87,8 @@ export class Sandbox {
     if (program === 'bash' && !existsSync(join(this.bin, 'sh'))) symlinkSync('/bin/bash', join(this.bin, 'sh'));
     return spawn(program, [...words, '-c', script], {
       detached: true,
+      // bash is a POSIX shell, and reads no .bashrc, only under this name.
+      ...(program === 'bash' ? { argv0: 'sh' } : {}),
       env: { PATH: `${this.bin}:${process.env['PATH'] ?? ''}`, KBIN_ROOT: this.root, ...env },
     });
   }
@@ -115,6 +117,15 @@ export function ended(child: ChildProcess): Promise<Output> {
       resolve({ exitCode: code ?? 128, ...(signal === null ? {} : { signal }), ...texts });
     });
   });
+}
+
+/** Resolves when the condition holds; throws when it does not within a generous time. */
+export async function until(what: string, holds: () => boolean): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (!holds()) {
+    if (Date.now() > deadline) throw new Error(`never: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
 }
 
 const open = new Set<Sandbox>();

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { KbinError } from '../../../src/errors.ts';
 import type { Owned } from '../../../src/model/facts.ts';
 import type { Action, Step } from '../../../src/model/plan.ts';
 import {
@@ -91,4 +92,15 @@ export async function apply(
     ...(env === undefined ? {} : { env }),
   });
   return { ...parseApply(output), exitCode: output.exitCode, stderr: output.stderr };
+}
+
+/** Code of the KbinError that a call throws. */
+export function codeOf(call: () => unknown): string {
+  try {
+    call();
+  } catch (error) {
+    if (error instanceof KbinError) return error.code;
+    throw error;
+  }
+  return 'nothing thrown';
 }

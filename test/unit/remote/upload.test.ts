@@ -1,12 +1,15 @@
+import { jest } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, utimesSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { EXITS } from '../../../src/remote/exits.ts';
 import { recordName } from '../../../src/remote/allowed.ts';
 import { parseUpload, uploadScript, type UploadInput } from '../../../src/remote/upload.ts';
-import { sha } from './steps.ts';
-import { ended, isRoot, removeSandboxes, sandbox, SHELLS, type Sandbox } from './sandbox.ts';
+import { codeOf, sha } from './steps.ts';
+import { ended, isRoot, removeSandboxes, sandbox, SHELLS, until, type Sandbox } from './sandbox.ts';
 
+// Dozens of processes a test; on a loaded machine each takes its time.
+jest.setTimeout(60_000);
 afterEach(removeSandboxes);
 
 const TARGET = '/opt/kbin/kubernetes/v1.36.2/kubelet';
@@ -92,7 +95,7 @@ describe.each(SHELLS)('in $name', ({ argv }) => {
   ] as const)('%s leaves the old file alone and nothing beside it', async (_what, stream, more, reason) => {
     const box = sandbox();
     box.write(TARGET, 'the old one');
-    const result = await upload(box, more, stream as Buffer);
+    const result = await upload(box, more, stream);
     expect(result).toMatchObject({ ok: false, reason });
     expect(box.read(TARGET)).toBe('the old one');
     expect(box.list(folder)).toEqual(['kubelet']);
@@ -120,8 +123,7 @@ describe.each(SHELLS)('in $name', ({ argv }) => {
     const child = box.spawn(uploadScript(inputOf({ run: 'run-0' })), { shell: argv });
     const over = ended(child);
     child.stdin?.write(STREAM.subarray(0, 20));
-    while (!box.list(folder).some((name) => name.endsWith('.part')))
-      await new Promise((resolve) => setImmediate(resolve));
+    await until('a staged file', () => box.list(folder).some((name) => name.endsWith('.part')));
     process.kill(-child.pid!, 'SIGKILL');
     await over;
     expect(box.list(folder)).toHaveLength(1);
@@ -135,8 +137,7 @@ describe.each(SHELLS)('in $name', ({ argv }) => {
     const child = box.spawn(uploadScript(inputOf()), { shell: argv });
     const over = ended(child);
     child.stdin?.write(STREAM.subarray(0, 20));
-    while (!box.list(folder).some((name) => name.endsWith('.part')))
-      await new Promise((resolve) => setImmediate(resolve));
+    await until('a staged file', () => box.list(folder).some((name) => name.endsWith('.part')));
     child.stdin?.destroy();
     expect(parseUpload(await over)).toMatchObject({ ok: false, reason: 'truncated' });
     expect(box.list(folder)).toEqual([]);
@@ -237,6 +238,6 @@ test('an answer without its end is a failure', () => {
 test.each([{ target: '/opt/../etc/passwd' }, { target: 'opt' }, { mode: '755' }, { run: '../x' }, { run: '' }])(
   '%j is refused before anything is sent',
   (more) => {
-    expect(() => uploadScript(inputOf(more))).toThrow(expect.objectContaining({ code: 'REFUSED' }));
+    expect(codeOf(() => uploadScript(inputOf(more)))).toBe('REFUSED');
   },
 );

@@ -7,8 +7,8 @@ import { createReporter, type Reporter, type ReporterOptions } from '../../../sr
 import { failedRun, manyHosts, threeHosts } from './recorded.ts';
 import { Pipe, Screen, until } from './screen.ts';
 
-const noTerminal = { isTTY: false } as NodeJS.ReadStream;
-const keyboard = { isTTY: true } as NodeJS.ReadStream;
+const noTerminal = { isTTY: false } as unknown as NodeJS.ReadStream;
+const keyboard = { isTTY: true } as unknown as NodeJS.ReadStream;
 
 interface Made {
   screen: Screen;
@@ -129,7 +129,7 @@ test('a failed run leaves the failed phase on the screen, and the open ones as s
   const cut = make('screen');
   play(cut.reporter, threeHosts.slice(0, 200));
   await cut.reporter.close();
-  expect(cut.screen.text).toMatch(/↓ etcd /);
+  expect(cut.screen.text).toMatch(/↓ apiserver /);
 });
 
 test('a question has the screen for itself, and the rows go on below the answer', async () => {

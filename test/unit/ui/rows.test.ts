@@ -21,7 +21,7 @@ test('rows tell what happens at a moment: uploads beside phases, hosts below the
   expect(textOf(at(1.94))).toEqual([
     'done: observe        0.5 s  3 hosts',
     'done: plan                  298 steps in 11 waves on 3 hosts',
-    'running: uploads        1.3 s  174 MB of 668 MB, 134 MB/s, to 3 hosts',
+    'running: uploads        1.3 s  231 MB of 668 MB, 178 MB/s, to 3 hosts',
     '    cp-1: kube-scheduler, haproxy',
     '    cp-2: kube-scheduler, haproxy',
     '    cp-3: kube-apiserver, kube-controller-manager',

@@ -38,6 +38,7 @@ export class Screen extends Writable {
     if (token === '\r') this.#column = 0;
     else if (command === undefined) this.#put(token);
     else if (command === 'A') this.#row = Math.max(this.#lines.length - this.rows, this.#row - Number(number || 1), 0);
+    else if (command === 'G') this.#column = Number(number || 1) - 1;
     else if (command === 'K') this.#lines[this.#row] = this.#line.slice(0, this.#column);
     else if (command === 'J') this.#lines.splice(this.#row, Infinity, this.#line.slice(0, this.#column));
     else if (number === '?7' && (command === 'l' || command === 'h')) this.#wraps = command === 'h';
@@ -79,7 +80,11 @@ export class Pipe extends Writable {
   }
 }
 
-/** Resolves when the condition holds; the test's own time limit ends a wait in vain. */
-export async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
+/** Resolves when the condition holds. */
+export async function until(isTrue: () => boolean, withinSeconds = 4): Promise<void> {
+  const end = performance.now() + withinSeconds * 1000;
+  while (!isTrue()) {
+    if (performance.now() > end) throw new Error(`not within ${withinSeconds} s: ${String(isTrue)}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }

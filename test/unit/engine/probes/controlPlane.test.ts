@@ -6,7 +6,8 @@ import { kubelet } from '../../../../src/engine/probes/kubelet.ts';
 import { leases } from '../../../../src/engine/probes/leases.ts';
 import { host, inventory } from '../../desired/inventories.ts';
 import { FakeApi } from './fakeApi.ts';
-import { makeCertificates, World, type Handler, type Said } from './world.ts';
+import { makeCertificates } from './certificates.ts';
+import { World, type Handler, type Said } from './world.ts';
 
 const certificates = makeCertificates();
 const site = inventory([host('cp-1', '10.0.0.1')]);

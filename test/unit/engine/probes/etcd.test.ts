@@ -3,7 +3,8 @@ import { etcd } from '../../../../src/engine/probes/etcd.ts';
 import { verdicts, type MemberState } from '../../../../src/engine/probes/etcdVerdict.ts';
 import type { HostName, Json, JsonObject } from '../../../../src/model/inventory.ts';
 import { host, inventory } from '../../desired/inventories.ts';
-import { makeCertificates, World, type Asked, type Handler, type Said } from './world.ts';
+import { makeCertificates } from './certificates.ts';
+import { World, type Asked, type Handler, type Said } from './world.ts';
 
 const certificates = makeCertificates();
 const HOSTS = ['cp-1', 'cp-2', 'cp-3'];

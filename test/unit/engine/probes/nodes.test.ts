@@ -4,7 +4,8 @@ import { nodesRegistered } from '../../../../src/engine/probes/nodesRegistered.t
 import type { Json, JsonObject } from '../../../../src/model/inventory.ts';
 import { host, inventory } from '../../desired/inventories.ts';
 import { FakeApi } from './fakeApi.ts';
-import { makeCertificates, World } from './world.ts';
+import { makeCertificates } from './certificates.ts';
+import { World } from './world.ts';
 
 const certificates = makeCertificates();
 const site = inventory([host('cp-1', '10.0.0.1'), host('worker-1', '10.0.0.2', { roles: ['worker'] })]);

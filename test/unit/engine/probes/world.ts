@@ -1,10 +1,6 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { kubernetesApi } from '../../../../src/engine/api.ts';
@@ -12,117 +8,11 @@ import type { ProbeContext } from '../../../../src/engine/probes/probe.ts';
 import { KbinError } from '../../../../src/errors.ts';
 import type { Event } from '../../../../src/model/event.ts';
 import type { HostName, Inventory, Json } from '../../../../src/model/inventory.ts';
-import type { Clock, Command, Connection, Output, PkiStore } from '../../../../src/model/ports.ts';
+import type { Command, Connection, Output, PkiStore } from '../../../../src/model/ports.ts';
 import { Secret } from '../../../../src/model/secret.ts';
-
-export interface Pair {
-  cert: string;
-  key: string;
-}
-
-export interface Certificates {
-  ca: Pair;
-  /** For localhost, 127.0.0.1, kubernetes. */
-  server: Pair;
-  admin: Pair;
-  superAdmin: Pair;
-  /** An authority that nobody trusts, and a client of it. */
-  otherCa: Pair;
-  stranger: Pair;
-}
-
-/** Certificates for one test file, made by openssl: all clients and servers below one authority. */
-export function makeCertificates(): Certificates {
-  const folder = mkdtempSync(join(tmpdir(), 'kbin-test-'));
-  const at = (name: string): string => join(folder, name);
-  const make = (name: string, options: string[]): Pair => {
-    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
-    const files = ['-keyout', at(`${name}.key`), '-out', at(`${name}.crt`)];
-    execFileSync('openssl', ['req', '-x509', ...curve, ...files, ...options], { stdio: 'ignore' });
-    return { cert: readFileSync(at(`${name}.crt`), 'utf8'), key: readFileSync(at(`${name}.key`), 'utf8') };
-  };
-  const leaf = (name: string, ca: string, subject: string): Pair =>
-    make(name, [
-      ...['-CA', at(`${ca}.crt`), '-CAkey', at(`${ca}.key`), '-subj', subject],
-      ...['-addext', 'basicConstraints=critical,CA:FALSE', '-addext', 'extendedKeyUsage=serverAuth,clientAuth'],
-      ...['-addext', 'subjectAltName=DNS:localhost,DNS:kubernetes,IP:127.0.0.1'],
-    ]);
-  try {
-    return {
-      ca: make('ca', ['-subj', '/CN=test-ca']),
-      otherCa: make('other', ['-subj', '/CN=other-ca']),
-      server: leaf('server', 'ca', '/CN=server'),
-      admin: leaf('admin', 'ca', '/CN=admin'),
-      superAdmin: leaf('super', 'ca', '/CN=super-admin'),
-      stranger: leaf('stranger', 'other', '/CN=stranger'),
-    };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
-/** Time that only passes in `pause`. */
-export class FakeClock implements Clock {
-  time = 1_800_000_000_000;
-  pauses = 0;
-  /** Greater than 1: time that passes in larger steps, where nothing is counted in polls. */
-  pace = 1;
-  onPause: (pauses: number) => void = () => undefined;
-
-  now(): number {
-    return this.time;
-  }
-
-  monotonic(): number {
-    return this.time - 1_700_000_000_000;
-  }
-
-  async pause(milliseconds: number): Promise<void> {
-    this.time += milliseconds * this.pace;
-    this.pauses += 1;
-    this.onPause(this.pauses);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
-/** A stream that is not a net.Socket, as the channels of an SSH connection. */
-class Channel extends Duplex {
-  readonly #socket: net.Socket;
-
-  constructor(socket: net.Socket) {
-    super();
-    this.#socket = socket;
-    socket.on('data', (chunk: Buffer) => {
-      if (!this.push(chunk)) socket.pause();
-    });
-    socket.on('end', () => this.push(null));
-    socket.on('error', (error) => this.destroy(error));
-    socket.on('close', () => this.destroy());
-  }
-
-  override _read(): void {
-    this.#socket.resume();
-  }
-
-  override _write(chunk: Buffer, _: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#socket.write(chunk, done);
-  }
-
-  override _final(done: () => void): void {
-    this.#socket.end(done);
-  }
-
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#socket.destroy();
-    done(error);
-  }
-}
-
-async function connected(port: number): Promise<Channel> {
-  const socket = net.connect(port, '127.0.0.1');
-  await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
-  return new Channel(socket);
-}
+import type { Certificates, Pair } from './certificates.ts';
+import { connected } from './channel.ts';
+import { FakeClock } from './clock.ts';
 
 export interface Asked {
   method: string;

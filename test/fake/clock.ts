@@ -1,0 +1,37 @@
+import { jest } from '@jest/globals';
+import type { Clock } from '../../src/model/ports.ts';
+
+const EPOCH = Date.parse('2026-05-01T08:00:00Z');
+
+/**
+ * Time that passes when it is told to, for everything: `pause` lets it pass, and the engine's own timers (the renewal of
+ * the lock) ring on the way. Each new clock stops the timers of the one before.
+ */
+export class VirtualClock implements Clock {
+  constructor() {
+    jest.useFakeTimers({
+      now: EPOCH,
+      doNotFake: ['hrtime', 'nextTick', 'performance', 'queueMicrotask', 'setImmediate', 'clearImmediate'],
+    });
+  }
+
+  now(): number {
+    return Date.now();
+  }
+
+  monotonic(): number {
+    return Date.now() - EPOCH;
+  }
+
+  advance(milliseconds: number): void {
+    jest.advanceTimersByTime(milliseconds);
+  }
+
+  async pause(milliseconds: number): Promise<void> {
+    this.advance(milliseconds);
+    await turn();
+  }
+}
+
+/** Lets everything else that is under way have its turn. */
+export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,0 +1,51 @@
+import { expect, test } from '@jest/globals';
+import { plainLine, plainText } from '../../../src/ui/plainText.ts';
+import { coveredMilliseconds } from '../../../src/ui/spans.ts';
+import { counted, rate, seconds, size, someOf } from '../../../src/ui/words.ts';
+
+test.each([
+  [seconds(1240), '1.2 s'],
+  [seconds(1240, 2), '1.24 s'],
+  [seconds(-5), '0.0 s'],
+  [size(310_000), '0.3 MB'],
+  [size(38_100_000), '38.1 MB'],
+  [size(967_200_000), '967 MB'],
+  [size(40e9), '40.0 GB'],
+  [rate(50e6, 500), '100 MB/s'],
+  [rate(50e6, 0), undefined],
+  [counted(1, 'host'), '1 host'],
+  [counted(0, 'host'), '0 hosts'],
+  [someOf(['a', 'b', 'c', 'd']), 'a, b, c, d'],
+  [someOf(['a', 'b', 'c', 'd', 'e']), 'a, b, c and 2 more'],
+])('%j is %j', (text, expected) => {
+  expect(text).toBe(expected);
+});
+
+test('time that several spans cover counts once', () => {
+  const spans = [
+    { start: 0, end: 10 },
+    { start: 5, end: 8 },
+    { start: 20, end: 25 },
+    { start: 24, end: 30 },
+  ];
+  expect(coveredMilliseconds(spans)).toBe(20);
+});
+
+test.each([
+  ['\x1b[31mred\x1b[0m', 'red'],
+  ['\x1b]8;;http://x\x1b\\link\x1b]8;;\x07', 'link'],
+  ['a\x1b]0;open\nnext', 'a\nnext'],
+  ['50 %\r100 %\r\n', '50 %\n100 %\n'],
+  ['\x9b2Jx\x85', 'x'],
+  ['keeps\ttabs, ümläute, 漢字 and 🙂', 'keeps\ttabs, ümläute, 漢字 and 🙂'],
+  ['x\x1b', 'x'],
+])('%j is shown as %j', (text, expected) => {
+  expect(plainText(text)).toBe(expected);
+});
+
+test('a line of a megabyte of escapes takes no time worth telling', () => {
+  const begun = performance.now();
+  plainText(`${'\x1b['.repeat(250_000)}${'\x1b]'.repeat(250_000)}${' '.repeat(500_000)}`);
+  plainLine(`${' '.repeat(500_000)}x`);
+  expect(performance.now() - begun).toBeLessThan(500);
+});
