@@ -49,7 +49,8 @@ export function hostsOfPhase(phase: Phase, inventory: Inventory): Host[] {
     case 'api':
       return inventory.hosts.filter(isNode);
     default: {
-      const role = phase.on;
+      // etcd that somebody else runs is asked from where it is used.
+      const role = phase.on === 'etcd' && inventory.etcd.external !== undefined ? 'control-plane' : phase.on;
       return inventory.hosts.filter((host) => hasRole(host, role));
     }
   }

@@ -1,6 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import type { Event } from '../model/event.ts';
 import { EXIT_CODES } from '../errors.ts';
+import type { Event } from '../model/event.ts';
+import { jsonLine } from './jsonLine.ts';
 
 /** What the record needs to know of the engine. */
 export interface AuditedEngine {
@@ -100,7 +101,7 @@ async function isTorn(file: FileHandle): Promise<boolean> {
  * @throws the file system's own error.
  */
 export async function appendAudit(path: string, audited: AuditedRun): Promise<void> {
-  const lines = auditRecords(audited).map((record) => `${JSON.stringify(record)}\n`);
+  const lines = auditRecords(audited).map((record) => `${jsonLine(record)}\n`);
   const file = await open(path, 'a+', 0o600);
   try {
     await file.chmod(0o600);

@@ -1,4 +1,5 @@
 import type { Emit, Event } from '../model/event.ts';
+import { jsonLine } from './jsonLine.ts';
 import { Live } from './live.ts';
 import { Plain } from './plain.ts';
 import { plainText } from './plainText.ts';
@@ -46,13 +47,6 @@ function writerTo(stream: NodeJS.WriteStream): Write {
 const isTerminal = (stream: { isTTY?: boolean }): boolean => stream.isTTY === true;
 const isSet = (value: string | undefined): boolean =>
   value !== undefined && value !== '' && value !== 'false' && value !== '0';
-
-/** Control characters that JSON leaves alone would still steer a terminal that shows it. */
-const jsonLine = (event: Event): string =>
-  JSON.stringify(event).replace(
-    /[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 
 const linesOf = (text: string): string[] => plainText(text).split('\n');
 

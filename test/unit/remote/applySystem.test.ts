@@ -182,6 +182,7 @@ describe.each(SHELLS)('in $name', ({ argv }) => {
   test('modules that are loaded or part of the kernel need no loading', async () => {
     const box = sandbox();
     mkdirSync(box.at('/sys/module/br_netfilter'), { recursive: true });
+    box.write('/proc/modules', '');
     box.write('/proc/sys/kernel/osrelease', '6.1.0\n');
     box.write('/proc/filesystems', 'nodev\tsysfs\nnodev\toverlay\n');
     box.write('/lib/modules/6.1.0/modules.builtin', 'kernel/net/netfilter/nf-conntrack.ko\n');
@@ -189,6 +190,11 @@ describe.each(SHELLS)('in $name', ({ argv }) => {
     expect((await apply(box, applyInput([kernel(modules, {})]), argv)).failed).toBeUndefined();
     const result = await apply(box, applyInput([kernel(['no_such_thing', 'overlay', 'nor_this'], {})]), argv);
     expect(result.failed?.message).toContain('cannot be loaded: no_such_thing nor_this');
+  });
+
+  test('a kernel that loads no modules at all has what it has', async () => {
+    const box = sandbox();
+    expect((await apply(box, applyInput([kernel(['overlay'], {})]), argv)).failed).toBeUndefined();
   });
 
   const removeStep = (path: string): Step => step({ do: 'remove', path }, `remove:${path}`);
@@ -338,6 +344,7 @@ describe.each(ONLY_SH)('with fakes of programs that busybox has itself, in $name
   test('a module is loaded with modprobe', async () => {
     const box = sandbox();
     box.recorder('modprobe');
+    box.write('/proc/modules', '');
     const kernel: Action = {
       do: 'kernel',
       kernel: { id: 'kernel:', kind: 'kernel', phase: 'host', modules: ['br_netfilter'], sysctls: {}, swapOff: false },

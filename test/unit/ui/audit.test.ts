@@ -66,8 +66,8 @@ test('a run is who, from where, when, what on which cluster, then every host, th
 
 test('a host’s record counts verbs and names every step with its result', () => {
   const host = auditRecords(audited)[1] as { verbs: object; steps: object[] };
-  expect(host.verbs).toEqual({ binary: 13, file: 7, unit: 6 });
-  expect(host.steps).toHaveLength(26);
+  expect(host.verbs).toEqual({ binary: 13, file: 8, unit: 7 });
+  expect(host.steps).toHaveLength(28);
   expect(host.steps).toContainEqual({ step: 'cp-1/unit:etcd.service', result: 'done' });
 });
 
