@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { KbinError } from '../errors.ts';
 import type { CachedArtifact } from '../model/facts.ts';
+import type { Encoding } from '../model/ports.ts';
 import { elfOf } from './elf.ts';
 import { imageReferences } from './imageArchive.ts';
 import { candidatesIn, type Candidate } from './layout.ts';
@@ -61,6 +62,7 @@ async function importOne(
     sha256: content.sha256,
     bytes: content.bytes,
     compressedBytes: content.compressedBytes,
+    ...(content.zstdBytes === undefined ? {} : { zstdBytes: content.zstdBytes }),
   }));
   return { entries, isNew: same === undefined };
 }
@@ -107,10 +109,14 @@ export async function verifyStore(store: CacheStore): Promise<{ checked: number;
   const unique = [...new Map(entries.map((entry) => [entry.sha256, entry])).values()];
   const damaged: Damage[] = [];
   for (const artifact of unique) {
-    const result = await store.hashObject(artifact);
-    if ('unreadable' in result) damaged.push({ artifact, what: result.unreadable });
-    else if (result.sha256 !== artifact.sha256)
-      damaged.push({ artifact, what: `sha256 is ${result.sha256}, not ${artifact.sha256}` });
+    const forms: readonly Encoding[] = artifact.zstdBytes === undefined ? ['gzip'] : ['gzip', 'zstd'];
+    for (const form of forms) {
+      const result = await store.hashObject(artifact, form);
+      if ('unreadable' in result) damaged.push({ artifact, what: result.unreadable });
+      else if (result.sha256 !== artifact.sha256) {
+        damaged.push({ artifact, what: `sha256 of its ${form} form is ${result.sha256}, not ${artifact.sha256}` });
+      }
+    }
   }
   return { checked: unique.length, damaged };
 }

@@ -56,7 +56,7 @@ export class Run {
 
   /** @throws the first failure that stopped the run; failures within `maxFail` are in the result. */
   async execute(): Promise<RunResult> {
-    const uploads = await Uploads.start(this.#engine, this.#plan);
+    const uploads = await Uploads.start(this.#engine, this.#plan, this.#context.facts);
     const passed = new Map<string, Promise<void>>();
     for (const wave of this.#plan.waves) {
       const before = wave.after.flatMap((id) => passed.get(id) ?? []);

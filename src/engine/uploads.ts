@@ -1,7 +1,8 @@
 import { PHASE_TABLE } from '../catalog/phases.ts';
 import { PLACES } from '../catalog/places.ts';
 import { KbinError } from '../errors.ts';
-import type { CachedArtifact } from '../model/facts.ts';
+import type { CachedArtifact, Facts } from '../model/facts.ts';
+import type { Encoding } from '../model/ports.ts';
 import type { HostName } from '../model/inventory.ts';
 import type { PhaseName } from '../model/phase.ts';
 import { stepsOf, type Plan, type Step } from '../model/plan.ts';
@@ -19,9 +20,10 @@ interface Parcel {
   artifact: CachedArtifact;
   target: string;
   mode: string;
+  encoding: Encoding;
 }
 
-async function parcelOf(engine: Engine, step: Step): Promise<Parcel | undefined> {
+async function parcelOf(engine: Engine, step: Step, programs: readonly string[]): Promise<Parcel | undefined> {
   const { action } = step;
   if (action.do !== 'binary' && action.do !== 'image') return undefined;
   const ref = action.do === 'binary' ? action.binary.artifact : action.image.artifact;
@@ -32,15 +34,16 @@ async function parcelOf(engine: Engine, step: Step): Promise<Parcel | undefined>
     });
   }
   const target = action.do === 'binary' ? action.binary.path : `${PLACES.objects}/${action.sha256}`;
-  return { step, artifact, target, mode: action.do === 'binary' ? '0755' : '0600' };
+  const encoding = artifact.zstdBytes !== undefined && programs.includes('zstd') ? 'zstd' : 'gzip';
+  return { step, artifact, target, encoding, mode: action.do === 'binary' ? '0755' : '0600' };
 }
 
 async function send(engine: Engine, host: HostName, parcel: Parcel): Promise<void> {
-  const { artifact, target, mode } = parcel;
-  const work = { sha256: artifact.sha256, bytes: artifact.bytes, target, mode, run: engine.run };
+  const { artifact, target, mode, encoding } = parcel;
+  const work = { sha256: artifact.sha256, bytes: artifact.bytes, target, mode, encoding, run: engine.run };
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const source = await engine.cache.openCompressed(artifact);
+      const source = await engine.cache.openCompressed(artifact, encoding);
       const result = await engine.world
         .host(host)
         .upload(work, source)
@@ -64,7 +67,7 @@ export class Uploads {
   readonly #pending = new Map<string, Promise<void>[]>();
   readonly #abort = new AbortController();
 
-  static async start(engine: Engine, plan: Plan): Promise<Uploads> {
+  static async start(engine: Engine, plan: Plan, facts: Facts): Promise<Uploads> {
     const uploads = new Uploads();
     const byHost = new Map<HostName, Step[]>();
     for (const step of stepsOf(plan)) byHost.set(step.host, [...(byHost.get(step.host) ?? []), step]);
@@ -72,7 +75,7 @@ export class Uploads {
       const limit = pLimit(STREAMS_PER_HOST);
       const sorted = [...steps].sort((a, b) => rank(a.phase) - rank(b.phase));
       for (const step of sorted) {
-        const parcel = await parcelOf(engine, step);
+        const parcel = await parcelOf(engine, step, facts.hosts[host]?.programs ?? []);
         if (parcel === undefined) continue;
         const sent = limit(() => uploads.#sendOne(engine, host, parcel));
         // A failure is the wave's to report; until it asks, it must not count as unhandled.
@@ -87,7 +90,8 @@ export class Uploads {
   async #sendOne(engine: Engine, host: HostName, parcel: Parcel): Promise<void> {
     if (this.#abort.signal.aborted)
       throw new KbinError('INTERRUPTED', `upload of ${parcel.artifact.name} to ${host} was not started`);
-    const { name, bytes, compressedBytes } = parcel.artifact;
+    const { name, bytes, zstdBytes } = parcel.artifact;
+    const compressedBytes = (parcel.encoding === 'zstd' ? zstdBytes : undefined) ?? parcel.artifact.compressedBytes;
     const tell = (state: 'started' | 'done' | 'failed', message?: string): void =>
       engine.emit({
         type: 'upload',

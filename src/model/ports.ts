@@ -56,10 +56,13 @@ export interface PkiStore {
   clusterId(): Promise<string | null>;
 }
 
+/** How an artifact travels. */
+export type Encoding = 'gzip' | 'zstd';
+
 export interface ArtifactCache {
   list(): Promise<CachedArtifact[]>;
-  /** gzip stream of one artifact, made once on import. */
-  openCompressed(artifact: CachedArtifact): Promise<Readable>;
+  /** One artifact as it is sent: compressed once, on import. `zstd` only where `zstdBytes` says that it is there. */
+  openCompressed(artifact: CachedArtifact, encoding: Encoding): Promise<Readable>;
   find(ref: ArtifactRef): Promise<CachedArtifact | undefined>;
 }
 

@@ -128,7 +128,7 @@ const COMMIT = compact(`
   }
   previous() {
     if [ ! -f "$1" ] || [ -h "$1" ]; then return; fi
-    mkdir -p -- ${hostPath(PLACES.previous)} && cp -f -- "$1" "$2.$id" && mv -f -- "$2.$id" "$2"
+    mkdir -p -- ${hostPath(PLACES.previous)} && cp -f -- "$1" "$here/previous" && mv -f -- "$here/previous" "$2"
   }
   move() {
     fence

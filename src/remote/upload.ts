@@ -1,5 +1,5 @@
 import { PLACES } from '../catalog/places.ts';
-import type { Output } from '../model/ports.ts';
+import type { Encoding, Output } from '../model/ports.ts';
 import { fileMode, hostPath, recordName, runId } from './allowed.ts';
 import { EXITS } from './exits.ts';
 import { shellQuote } from './quote.ts';
@@ -7,13 +7,15 @@ import { compact, FINGERPRINT, PRELUDE, REMEMBER } from './shell.ts';
 
 /** One artifact for one place on a host. */
 export interface UploadInput {
-  /** Of the content, not of the gzip stream. */
+  /** Of the content, not of the compressed stream. */
   sha256: string;
   /** Size of the content. */
   bytes: number;
   target: string;
   mode: string;
   run: string;
+  /** How standard input is compressed; the host has the program for it. */
+  encoding: Encoding;
 }
 
 export type UploadResult =
@@ -103,7 +105,7 @@ const RECEIVE = compact(`
   trap 'rm -f -- "$part"' EXIT
   trap 'exit 143' HUP INT TERM PIPE
   set -C
-  gzip -dc >"$part"
+  "$encoding" -dc >"$part"
   set +C
   if [ ! -f "$part" ]; then blocked; fi
   size=$(stat -c %s -- "$part")
@@ -124,11 +126,12 @@ const RECEIVE = compact(`
 `);
 
 /**
- * The script that takes a gzip stream on standard input and leaves its content at `target`: whole, verified and
+ * The script that takes a compressed stream on standard input and leaves its content at `target`: whole, verified and
  * flushed, or not at all. If it is there already the script ends without reading its input.
  */
-export function uploadScript({ sha256, bytes, target, mode, run }: UploadInput): string {
+export function uploadScript({ sha256, bytes, target, mode, run, encoding }: UploadInput): string {
   const values = {
+    encoding,
     sha256,
     bytes: String(bytes),
     target: hostPath(target),

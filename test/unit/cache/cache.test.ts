@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -55,7 +56,7 @@ test('a binary goes in compressed under its sha256 and comes out as it was', asy
     { component: 'etcd', version: 'v3.6.8', arch: 'amd64', name: 'etcd', sha256: sha(content), bytes: content.length },
   ]);
   const [artifact] = await store.list();
-  expect(gunzipSync(await buffer(await store.openCompressed(artifact!)))).toEqual(content);
+  expect(gunzipSync(await buffer(await store.openCompressed(artifact!, 'gzip')))).toEqual(content);
 });
 
 test('importing the same folder again adds nothing', async () => {
@@ -132,12 +133,25 @@ test('verify finds one flipped bit and a missing object', async () => {
   expect((await verifyStore(store)).damaged.map(({ artifact }) => artifact.name).sort()).toEqual(['etcd', 'etcdctl']);
 });
 
+const hasZstd = spawnSync('zstd', ['--version']).status === 0;
+(hasZstd ? test : test.skip)('the zstd form is made beside, and damage to it is found', async () => {
+  const content = elf(AMD64, 'etcd'.repeat(1000));
+  await put('bin/etcd/v3.6.8/amd64/etcd', content);
+  await importFolder(store, folder, { replace: false });
+  const [artifact] = await store.list();
+  const sent = await buffer(await store.openCompressed(artifact!, 'zstd'));
+  expect(spawnSync('zstd', ['-dc'], { input: sent }).stdout).toEqual(content);
+  expect((await verifyStore(store)).damaged).toEqual([]);
+  await truncate(store.objectFile(artifact!.sha256, 'zstd'), sent.length - 4);
+  expect((await verifyStore(store)).damaged).toHaveLength(1);
+});
+
 test('an object that was cut off is refused before it is sent', async () => {
   await put('bin/etcd/v3.6.8/amd64/etcd', elf(AMD64));
   await importFolder(store, folder, { replace: false });
   const [artifact] = await store.list();
   await truncate(store.objectFile(artifact!.sha256), 10);
-  await expect(store.openCompressed(artifact!)).rejects.toMatchObject({
+  await expect(store.openCompressed(artifact!, 'gzip')).rejects.toMatchObject({
     code: 'CACHE',
     message: expect.stringContaining('has 10 bytes'),
   });
