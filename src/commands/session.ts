@@ -8,9 +8,10 @@ import { Fleet } from '../engine/fleet.ts';
 import { realWorld } from '../engine/world.ts';
 import type { Emit } from '../model/event.ts';
 import type { Inventory } from '../model/inventory.ts';
-import type { Clock } from '../model/ports.ts';
+import type { Clock, PkiStore } from '../model/ports.ts';
 import { cacheFolder, pkiFolder, readCertificateCatalog, readTemplates } from '../paths.ts';
 import { parseCatalog } from '../pki/catalog.ts';
+import { withExternalEtcd } from '../pki/externalEtcd.ts';
 import { openPkiStore } from '../pki/store.ts';
 import { createConnector } from '../ssh/connector.ts';
 
@@ -35,6 +36,11 @@ export interface SessionOptions {
   run: string;
 }
 
+function storeOf({ cluster, etcd }: Inventory): PkiStore {
+  const store = openPkiStore(pkiFolder(cluster));
+  return etcd.external === undefined ? store : withExternalEtcd(store, etcd.external);
+}
+
 /** An engine with the real edges: SSH, local disk, the clock. Close its fleet when done. */
 export async function openEngine({
   inventory,
@@ -54,7 +60,7 @@ export async function openEngine({
     inventory,
     desired: desired(inventory, templates),
     rows: parseCatalog(catalog),
-    pki: openPkiStore(pkiFolder(inventory.cluster)),
+    pki: storeOf(inventory),
     cache: new CacheStore(cacheFolder()),
     clock: systemClock,
     emit,

@@ -9,8 +9,6 @@ import { refusedSudo, silentCommand, slowSudo, wrongPassword } from './runFault.
 
 export const STDOUT_BYTES = 8 * 1024 * 1024;
 export const STDERR_BYTES = 64 * 1024;
-/** sudo answers in milliseconds; a directory service that times out takes tens of seconds. */
-const SUDO_SECONDS = 45;
 
 export interface Talk {
   host: string;
@@ -21,6 +19,8 @@ export interface Talk {
   password?: Secret;
   input?: Command['input'];
   timeoutSeconds: number;
+  /** How long sudo may take to ask, refuse or start. */
+  startSeconds: number;
   /** Exit code that may also be the carrier's own (255 of ssh): before the start it says nothing about sudo. */
   carrierCode?: number;
 }
@@ -65,7 +65,7 @@ class Conversation {
     exec.stderr.on('data', (chunk: Buffer) => this.#isOver || this.#hear(chunk));
     this.#bound(talk.timeoutSeconds, () => this.#late());
     if (talk.method !== 'none')
-      this.#bound(SUDO_SECONDS, () => this.#hasStarted || this.#fail(slowSudo(talk, this.#said())));
+      this.#bound(talk.startSeconds, () => this.#hasStarted || this.#fail(slowSudo(talk, this.#said())));
     // With a password the first bytes belong to sudo's prompt; without one nobody else reads standard input.
     if (talk.method !== 'sudo-password') this.#feed();
   }

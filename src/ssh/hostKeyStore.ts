@@ -9,14 +9,18 @@ import { codeOf } from './systemError.ts';
 /** Another kbin holds the lock for one short write; older than this it is a dead one's. */
 const STALE_LOCK_MS = 10_000;
 
+/** Hosts that connect at the same time share one look at the file. */
+const FRESH_MS = 250;
+
 interface CachedFile {
-  stamp: string;
-  entries: KnownHost[];
+  lookedAt: number;
+  entries: Promise<KnownHost[]>;
 }
 
 /** The known_hosts files on disk: read when they changed, appended to under a lock. */
 export class HostKeyStore {
   readonly #files = new Map<string, CachedFile>();
+  readonly #parsed = new Map<string, { stamp: string; entries: KnownHost[] }>();
   #appending: Promise<unknown> = Promise.resolve();
 
   /** Lines of all files in order. A file that is not there holds none; throws CONNECT for one that cannot be read. */
@@ -44,14 +48,22 @@ export class HostKeyStore {
     });
   }
 
-  async #read(file: string): Promise<KnownHost[]> {
+  #read(file: string): Promise<KnownHost[]> {
+    const cached = this.#files.get(file);
+    if (cached !== undefined && performance.now() - cached.lookedAt < FRESH_MS) return cached.entries;
+    const entries = this.#parse(file);
+    this.#files.set(file, { lookedAt: performance.now(), entries });
+    return entries;
+  }
+
+  async #parse(file: string): Promise<KnownHost[]> {
     try {
       const { mtimeMs, size, ino } = await stat(file);
       const stamp = `${mtimeMs} ${size} ${ino}`;
-      const cached = this.#files.get(file);
-      if (cached?.stamp === stamp) return cached.entries;
+      const parsed = this.#parsed.get(file);
+      if (parsed?.stamp === stamp) return parsed.entries;
       const entries = knownHosts(await readFile(file, 'utf8'), file);
-      this.#files.set(file, { stamp, entries });
+      this.#parsed.set(file, { stamp, entries });
       return entries;
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return [];
@@ -65,6 +77,7 @@ export class HostKeyStore {
   async #append(files: readonly string[], key: ShownKey): Promise<void> {
     await mkdir(dirname(key.file), { recursive: true, mode: 0o700 });
     await locked(key.file, async () => {
+      this.#files.clear();
       const verdict = judge(await this.entries(files), key.place, key.shown);
       if (verdict.state === 'known') return;
       if (verdict.state !== 'unknown') throw hostKeyFault(verdict, key);
@@ -77,8 +90,9 @@ export class HostKeyStore {
         await handle.sync();
       } finally {
         await handle.close();
+        this.#files.clear();
+        this.#parsed.delete(key.file);
       }
-      this.#files.delete(key.file);
     });
   }
 }

@@ -4,6 +4,9 @@ import type { Command } from '../model/ports.ts';
 import type { BecomeMethod } from '../remote/become.ts';
 import type { Talk } from './converse.ts';
 
+/** sudo answers in milliseconds; a directory service that times out takes tens of seconds. */
+const SUDO_SECONDS = 45;
+
 /** What every command on a host has in common. */
 export interface Session {
   host: string;
@@ -21,6 +24,7 @@ export function talkFor(command: Command, { host, settings, become, carrierCode 
   return {
     host,
     method,
+    startSeconds: SUDO_SECONDS,
     timeoutSeconds: command.timeoutSeconds ?? settings.commandSeconds,
     ...(method === 'none' && carrierCode === undefined ? {} : { marker: randomMarker() }),
     ...(carrierCode === undefined ? {} : { carrierCode }),

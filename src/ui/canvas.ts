@@ -48,7 +48,7 @@ export class Canvas {
   paint(lines: readonly string[]): void {
     const frame = lines.slice(-this.height);
     this.#write(
-      `${this.#back()}${this.#above.length > 0 ? CLEAR_BELOW : ''}${textOf(this.takeAbove())}${frame.map((line) => `${line}${CLEAR_REST_OF_LINE}\n`).join('')}${CLEAR_BELOW}${WRAP_ON}`,
+      `${this.#back()}${this.#above.length > 0 ? CLEAR_BELOW : ''}${textOf(this.takeAbove())}${WRAP_OFF}${frame.map((line) => `${line}${CLEAR_REST_OF_LINE}\n`).join('')}${CLEAR_BELOW}${WRAP_ON}`,
     );
     this.#painted = frame.map((line) => line.replace(COLORS, '').length);
   }
