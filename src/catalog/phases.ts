@@ -5,13 +5,6 @@ export const PHASE_TABLE: readonly Phase[] = [
   { name: 'certificates', on: 'local', after: [], width: 'all' },
   { name: 'host', on: 'host', after: ['certificates'], width: 'all' },
   {
-    name: 'runtime',
-    on: 'node',
-    after: ['host'],
-    width: 10,
-    gate: { probe: 'containerd', need: 'all', withinSeconds: 60, units: ['containerd.service'] },
-  },
-  {
     name: 'etcd',
     on: 'etcd',
     after: ['host'],
@@ -36,6 +29,14 @@ export const PHASE_TABLE: readonly Phase[] = [
       withinSeconds: 90,
       units: ['kube-controller-manager.service', 'kube-scheduler.service'],
     },
+  },
+  // Everything above is the way to an API; binaries are sent in this order, and what an API does not need can wait.
+  {
+    name: 'runtime',
+    on: 'node',
+    after: ['host'],
+    width: 10,
+    gate: { probe: 'containerd', need: 'all', withinSeconds: 60, units: ['containerd.service'] },
   },
   { name: 'bootstrap', on: 'api', after: ['apiserver'], width: 'all' },
   {

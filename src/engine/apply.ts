@@ -1,12 +1,13 @@
 import { hostSteps, ownedPaths, resolvedInputs } from '../plan/hostSteps.ts';
-import { KbinError, type ErrorCode } from '../errors.ts';
+import { ConnectionLost, KbinError, type ErrorCode } from '../errors.ts';
 import { unitInputsDigest } from '../model/digest.ts';
 import type { Facts, Owned } from '../model/facts.ts';
 import type { HostName } from '../model/inventory.ts';
 import type { PhaseName } from '../model/phase.ts';
 import type { Step } from '../model/plan.ts';
 import type { Body, Resource } from '../model/resource.ts';
-import type { ApplyBody, ApplyFailure } from '../remote/apply.ts';
+import type { ApplyBody, ApplyFailure, ApplyResult } from '../remote/apply.ts';
+import { isLost } from './askAgain.ts';
 import type { Engine } from './engine.ts';
 import { observeHost } from './observe.ts';
 
@@ -73,6 +74,12 @@ function failureOf(host: HostName, failed: ApplyFailure): KbinError {
   });
 }
 
+/** An answer without its end says nothing of the steps that it does not name: as good as none. */
+function assertWhole(host: HostName, { failed, truncated }: ApplyResult): void {
+  if (failed !== undefined) throw failureOf(host, failed);
+  if (truncated) throw new ConnectionLost(`${host}: the end of its answer is missing`, true, { host });
+}
+
 async function applyOnce(context: ApplyContext, host: HostName, steps: readonly Step[]): Promise<void> {
   const { engine } = context;
   const resources = engine.desired.hosts[host] ?? [];
@@ -89,13 +96,14 @@ async function applyOnce(context: ApplyContext, host: HostName, steps: readonly 
     ),
   );
   const owned = ownedAfter(context, host, resources);
-  const { run, world } = engine;
-  const work = { host, run, token: context.token, owned, steps: [...steps], bodies, unitDigests };
+  const { run, world, inventory } = engine;
+  const fixed = { host, run, token: context.token, binDir: inventory.binDir };
+  const work = { ...fixed, owned, steps: [...steps], bodies, unitDigests };
   const result = await world.host(host).apply(work);
   for (const step of result.done) {
     engine.emit({ type: 'step', step, host, verb: verbOf(steps, step), result: 'done', at: engine.clock.now() });
   }
-  if (result.failed !== undefined) throw failureOf(host, result.failed);
+  assertWhole(host, result);
 }
 
 const verbOf = (steps: readonly Step[], id: string): string => steps.find((step) => step.id === id)?.action.do ?? '';
@@ -108,8 +116,6 @@ async function remaining(context: ApplyContext, host: HostName, phase: PhaseName
     (step) => step.phase === phase && step.action.do !== 'binary',
   );
 }
-
-const isLost = (error: unknown): boolean => error instanceof KbinError && error.code === 'CONNECT';
 
 /**
  * Brings one host through one wave. When the connection is lost the outcome is unknown: nothing is replayed, the host
@@ -142,6 +148,5 @@ export async function forget(context: ApplyContext, host: HostName, steps: reado
   };
   const { run, world } = engine;
   const nothing = { steps: [], bodies: new Map<string, ApplyBody>(), unitDigests: new Map<string, string>() };
-  const result = await world.host(host).apply({ host, run, token: context.token, owned, ...nothing });
-  if (result.failed !== undefined) throw failureOf(host, result.failed);
+  assertWhole(host, await world.host(host).apply({ host, run, token: context.token, owned, ...nothing }));
 }

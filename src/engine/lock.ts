@@ -1,6 +1,7 @@
 import { KbinError } from '../errors.ts';
 import { hostsWith, type HostName } from '../model/inventory.ts';
 import type { Engine } from './engine.ts';
+import { askAgain, isLost } from './askAgain.ts';
 import { fanOut } from './fanOut.ts';
 
 /** A holder that has not renewed for this long is dead. */
@@ -30,24 +31,21 @@ export class ClusterLock {
   static async acquire(engine: Engine, reachable: ReadonlySet<HostName>): Promise<ClusterLock> {
     const all = hostsWith(engine.inventory, 'control-plane').map((host) => host.name);
     const anchors = all.filter((name) => reachable.has(name));
-    if (anchors.length * 2 <= all.length) {
-      throw new KbinError('REFUSED', `only ${anchors.length} of ${all.length} control planes can be reached`, {
-        hint: 'The cluster lock needs most of them. Bring them back, or take the lost ones out of the inventory.',
-      });
-    }
-    const held: HostName[] = [];
-    const tokens: number[] = [];
+    assertMost(anchors.length, all.length);
+    const tokens = new Map<HostName, number>();
     try {
       // One after the other and in the inventory's order, so that two operators meet at the first.
       for (const host of anchors) {
-        tokens.push(await acquireOn(engine, host));
-        held.push(host);
+        const token = await acquireOn(engine, host);
+        if (token !== undefined) tokens.set(host, token);
       }
+      assertMost(tokens.size, all.length);
     } catch (error) {
-      await release(engine, held);
+      // On all of them: where the answer was lost it may be held.
+      await release(engine, anchors);
       throw error;
     }
-    return new ClusterLock(engine, anchors, Math.max(...tokens));
+    return new ClusterLock(engine, anchors, Math.max(...tokens.values()));
   }
 
   /** Throws when the lock was lost: nothing more may be changed. */
@@ -75,20 +73,28 @@ export class ClusterLock {
   }
 }
 
-async function acquireOn(engine: Engine, host: HostName): Promise<number> {
-  const { world, inventory, operator, run } = engine;
-  const answer = await world.host(host).acquire({
-    cluster: inventory.cluster,
-    holder: operator.who,
-    from: operator.from,
-    run,
-    leaseSeconds: LEASE_SECONDS,
+function assertMost(count: number, all: number): void {
+  if (count * 2 > all) return;
+  throw new KbinError('REFUSED', `only ${count} of ${all} control planes can be reached`, {
+    hint: 'The cluster lock needs most of them. Bring them back, or take the lost ones out of the inventory.',
   });
+}
+
+/** The token; undefined when the host was lost since it was observed. Asking twice is safe: a run holds a lock once. */
+async function acquireOn(engine: Engine, host: HostName): Promise<number | undefined> {
+  const { world, inventory, operator, run } = engine;
+  const { cluster } = inventory;
+  const wanted = { cluster, holder: operator.who, from: operator.from, run, leaseSeconds: LEASE_SECONDS };
+  const answer = await askAgain(() => world.host(host).acquire(wanted)).catch((error: unknown) => {
+    if (isLost(error)) return undefined;
+    throw error;
+  });
+  if (answer === undefined) return undefined;
   if (answer.acquired) return answer.token;
   const { holder, from, since, expiresInSeconds } = answer;
   throw new KbinError(
     'LOCKED',
-    `cluster ${inventory.cluster} is locked on ${host} by ${holder} from ${from} since ${since}`,
+    `cluster ${cluster} is locked on ${host} by ${holder} from ${from} since ${since}`,
     {
       host,
       hint: `Wait for that run. If it is dead, its lease ends in ${expiresInSeconds} s.`,
@@ -98,5 +104,5 @@ async function acquireOn(engine: Engine, host: HostName): Promise<number> {
 
 async function release(engine: Engine, hosts: readonly HostName[]): Promise<void> {
   // A host that cannot be told keeps its lease until it expires.
-  await fanOut(hosts, hosts.length, (host) => engine.world.host(host).release(engine.run));
+  await fanOut(hosts, hosts.length, (host) => askAgain(() => engine.world.host(host).release(engine.run)));
 }

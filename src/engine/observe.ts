@@ -4,6 +4,7 @@ import type { Facts, HostFacts } from '../model/facts.ts';
 import { hasRole, type HostName } from '../model/inventory.ts';
 import type { Resource } from '../model/resource.ts';
 import type { ObserveInput } from '../remote/observe.ts';
+import { askAgain } from './askAgain.ts';
 import type { Engine } from './engine.ts';
 import { fanOut } from './fanOut.ts';
 
@@ -23,7 +24,7 @@ function pathsOf(resource: Resource): string[] {
 }
 
 /** What the observe script has to look at, so that the planner can compare every resource. */
-export function observeInput(resources: readonly Resource[], deep: boolean): ObserveInput {
+export function observeInput(resources: readonly Resource[], binDir: string, deep: boolean): ObserveInput {
   const kernels = resources.filter((resource) => resource.kind === 'kernel');
   return {
     paths: [...new Set(resources.flatMap(pathsOf))],
@@ -36,19 +37,14 @@ export function observeInput(resources: readonly Resource[], deep: boolean): Obs
     images: resources.some((resource) => resource.kind === 'image'),
     leftovers: [...LEFTOVERS],
     deep,
+    binDir,
   };
 }
 
 /** Facts of one host: one exec. Observing changes nothing, so a lost connection is simply tried once more. */
 export async function observeHost(engine: Engine, host: HostName, deep = false): Promise<HostFacts> {
-  const input = observeInput(engine.desired.hosts[host] ?? [], deep);
-  const ask = (): Promise<HostFacts> => engine.world.host(host).observe(input);
-  try {
-    return await ask();
-  } catch (error) {
-    if (error instanceof KbinError && error.code === 'CONNECT') return ask();
-    throw error;
-  }
+  const input = observeInput(engine.desired.hosts[host] ?? [], engine.inventory.binDir, deep);
+  return askAgain(() => engine.world.host(host).observe(input));
 }
 
 const messageOf = (error: unknown): { code: string; message: string } => ({
@@ -68,16 +64,17 @@ export async function observeLocal(engine: Engine): Promise<Facts['local']> {
 /** Everything the planner needs, of all hosts at once. A host that cannot be reached is a fact too. */
 export async function observe(engine: Engine, deep = false): Promise<Facts> {
   const names = engine.inventory.hosts.map((host) => host.name);
-  const localFacts = observeLocal(engine);
-  const answers = await fanOut(names, engine.parallel, async (host) => {
+  const looking = fanOut(names, engine.parallel, async (host) => {
     engine.emit({ type: 'host', host, state: 'connecting', at: engine.clock.now() });
     const facts = await observeHost(engine, host, deep);
     engine.emit({ type: 'host', host, state: 'observed', at: engine.clock.now() });
     return facts;
   });
+  // Side by side and awaited as one: a damaged store must not fail while nobody listens.
+  const [local, answers] = await Promise.all([observeLocal(engine), looking]);
   const facts: Facts = {
     observedAt: engine.clock.now(),
-    local: await localFacts,
+    local,
     hosts: {},
     unreachable: {},
     api: null,

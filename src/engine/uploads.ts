@@ -66,21 +66,26 @@ async function send(engine: Engine, host: HostName, parcel: Parcel): Promise<voi
 export class Uploads {
   readonly #pending = new Map<string, Promise<void>[]>();
   readonly #abort = new AbortController();
+  readonly #abandoned = new Set<HostName>();
 
   static async start(engine: Engine, plan: Plan, facts: Facts): Promise<Uploads> {
     const uploads = new Uploads();
     const byHost = new Map<HostName, Step[]>();
     for (const step of stepsOf(plan)) byHost.set(step.host, [...(byHost.get(step.host) ?? []), step]);
+    const parcels = new Map<HostName, Parcel[]>();
+    // All are looked up before one is sent: nothing is under way yet when the cache lacks something.
     for (const [host, steps] of byHost) {
-      const limit = pLimit(STREAMS_PER_HOST);
       const sorted = [...steps].sort((a, b) => rank(a.phase) - rank(b.phase));
-      for (const step of sorted) {
-        const parcel = await parcelOf(engine, step, facts.hosts[host]?.programs ?? []);
-        if (parcel === undefined) continue;
+      const found = sorted.map((step) => parcelOf(engine, step, facts.hosts[host]?.programs ?? []));
+      parcels.set(host, (await Promise.all(found)).flatMap((parcel) => parcel ?? []));
+    }
+    for (const [host, own] of parcels) {
+      const limit = pLimit(STREAMS_PER_HOST);
+      for (const parcel of own) {
         const sent = limit(() => uploads.#sendOne(engine, host, parcel));
         // A failure is the wave's to report; until it asks, it must not count as unhandled.
         sent.catch(() => undefined);
-        const key = `${host} ${step.phase}`;
+        const key = `${host} ${parcel.step.phase}`;
         uploads.#pending.set(key, [...(uploads.#pending.get(key) ?? []), sent]);
       }
     }
@@ -88,7 +93,7 @@ export class Uploads {
   }
 
   async #sendOne(engine: Engine, host: HostName, parcel: Parcel): Promise<void> {
-    if (this.#abort.signal.aborted)
+    if (this.#abort.signal.aborted || this.#abandoned.has(host))
       throw new KbinError('INTERRUPTED', `upload of ${parcel.artifact.name} to ${host} was not started`);
     const { name, bytes, zstdBytes } = parcel.artifact;
     const compressedBytes = (parcel.encoding === 'zstd' ? zstdBytes : undefined) ?? parcel.artifact.compressedBytes;
@@ -126,6 +131,11 @@ export class Uploads {
   /** Resolves when everything that a host needs for a phase is there. */
   async ready(host: HostName, phase: PhaseName): Promise<void> {
     await Promise.all(this.#pending.get(`${host} ${phase}`) ?? []);
+  }
+
+  /** Starts nothing more for a host that failed. */
+  abandon(host: HostName): void {
+    this.#abandoned.add(host);
   }
 
   /** Starts nothing more and waits for what is under way. */

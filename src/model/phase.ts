@@ -3,10 +3,10 @@ import type { Role } from './inventory.ts';
 export const PHASES = [
   'certificates',
   'host',
-  'runtime',
   'etcd',
   'apiserver',
   'controllers',
+  'runtime',
   'bootstrap',
   'balancer',
   'node',

@@ -27,9 +27,17 @@ function readyAnswer(node: Json): Answer {
   return taint === undefined ? passed('Ready') : refused(`tainted ${textAt(taint, 'key')}`);
 }
 
-function leaseAnswer(lease: Json | undefined, serverTime: number): Answer {
-  const age = serverTime - Date.parse(textAt(lease, 'spec', 'renewTime'));
-  // Also false for a Lease that is not there.
+const heartbeat = (node: Json): string =>
+  textAt(
+    objectsAt(node, 'status', 'conditions').find((condition) => condition['type'] === 'Ready'),
+    'lastHeartbeatTime',
+  );
+
+/** A kubelet makes its Lease up to 7 s after its Node (its back-off); until then the Node's own heartbeat counts. */
+function leaseAnswer(lease: Json | undefined, node: Json, serverTime: number): Answer {
+  const renewed = lease === undefined ? heartbeat(node) : textAt(lease, 'spec', 'renewTime');
+  const age = serverTime - Date.parse(renewed);
+  // Also false for a time that is missing.
   return age < LEASE_MILLISECONDS ? passed('alive') : refused('its kubelet has not renewed its Lease for 40 s');
 }
 
@@ -49,7 +57,7 @@ export const nodesReady: Probe = async (context) => {
     const answerOf = (host: string): Answer => {
       const node = byName.get(host);
       if (node === undefined) return refused('its Node does not exist');
-      const alive = [versionAnswer(node, inventory), leaseAnswer(held.byName.get(host), serverTime)];
+      const alive = [versionAnswer(node, inventory), leaseAnswer(held.byName.get(host), node, serverTime)];
       if (hasNetwork) return joined([readyAnswer(node), ...alive]);
       return joined([...alive, passed('readiness is not asked: the inventory says cni: none')]);
     };
