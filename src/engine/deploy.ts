@@ -2,13 +2,15 @@ import { KbinError } from '../errors.ts';
 import type { Facts } from '../model/facts.ts';
 import type { HostName } from '../model/inventory.ts';
 import { stepsOf, type Plan } from '../model/plan.ts';
+import { planDigest } from '../plan/file.ts';
 import { preflight, type Finding } from '../plan/preflight.ts';
+import { quorumFault } from '../plan/quorum.ts';
 import { refusals } from '../plan/refusals.ts';
 import type { Engine } from './engine.ts';
 import { ClusterLock } from './lock.ts';
 import { observe } from './observe.ts';
 import { planFor } from './planning.ts';
-import { Run, type RunOptions, type RunResult } from './run.ts';
+import { Run, unreachableHosts, type RunOptions, type RunResult } from './run.ts';
 
 export interface Prepared {
   facts: Facts;
@@ -61,6 +63,15 @@ function stopWhenUnfit(engine: Engine, facts: Facts): Finding[] {
   return findings;
 }
 
+function stopWhenQuorumIsAtRisk({ inventory }: Engine, facts: Facts, plan: Plan): void {
+  const out = new Set(Object.keys(facts.unreachable));
+  for (const wave of plan.waves) {
+    const fault = quorumFault({ inventory, facts }, wave, out);
+    if (fault === undefined) continue;
+    throw new KbinError('REFUSED', fault, { hint: 'Bring them back and run the same command again.' });
+  }
+}
+
 /**
  * Observes and decides; changes nothing. `kbin plan` and `kbin deploy` share it, so that a plan cannot lie.
  * @throws KbinError CONNECT and its family for unreachable hosts, REFUSED, PREFLIGHT.
@@ -71,8 +82,11 @@ export async function prepare(engine: Engine, options: PrepareOptions): Promise<
   stopWhenRefused(engine, facts);
   const warnings = stopWhenUnfit(engine, facts);
   const plan = planFor(engine, facts, options.limit);
+  stopWhenQuorumIsAtRisk(engine, facts, plan);
   engine.emit({
     type: 'planned',
+    planDigest: planDigest(plan),
+    ...(plan.clusterId === null ? {} : { clusterId: plan.clusterId }),
     steps: stepsOf(plan).length,
     waves: plan.waves.length,
     hosts: new Set(stepsOf(plan).map((step) => step.host)).size,
@@ -84,7 +98,7 @@ export async function prepare(engine: Engine, options: PrepareOptions): Promise<
 /** Executes a plan that was made from these facts, under the cluster lock. */
 export async function execute(engine: Engine, prepared: Prepared, options: RunOptions): Promise<RunResult> {
   const { facts, plan } = prepared;
-  if (plan.waves.length === 0) return { changed: 0, failed: new Map() };
+  if (plan.waves.length === 0) return { changed: 0, failed: unreachableHosts(facts) };
   const lock = await ClusterLock.acquire(engine, new Set(Object.keys(facts.hosts)));
   try {
     return await new Run({ engine, plan, facts, lock, options }).execute();

@@ -92,14 +92,10 @@ async function acquireOn(engine: Engine, host: HostName): Promise<number | undef
   if (answer === undefined) return undefined;
   if (answer.acquired) return answer.token;
   const { holder, from, since, expiresInSeconds } = answer;
-  throw new KbinError(
-    'LOCKED',
-    `cluster ${cluster} is locked on ${host} by ${holder} from ${from} since ${since}`,
-    {
-      host,
-      hint: `Wait for that run. If it is dead, its lease ends in ${expiresInSeconds} s.`,
-    },
-  );
+  throw new KbinError('LOCKED', `cluster ${cluster} is locked on ${host} by ${holder} from ${from} since ${since}`, {
+    host,
+    hint: `Wait for that run. If it is dead, its lease ends in ${expiresInSeconds} s.`,
+  });
 }
 
 async function release(engine: Engine, hosts: readonly HostName[]): Promise<void> {

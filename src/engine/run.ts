@@ -2,6 +2,7 @@ import { exitCodeOf, KbinError } from '../errors.ts';
 import type { Facts } from '../model/facts.ts';
 import type { HostName } from '../model/inventory.ts';
 import type { Plan, Step, Wave } from '../model/plan.ts';
+import { quorumFault } from '../plan/quorum.ts';
 import { applyHost, forget, type ApplyContext } from './apply.ts';
 import type { Engine } from './engine.ts';
 import { fanOut } from './fanOut.ts';
@@ -40,12 +41,7 @@ export class Run {
     this.#plan = input.plan;
     this.#lock = input.lock;
     this.#options = input.options;
-    this.#failed = new Map(
-      Object.entries(input.facts.unreachable).map(([host, { code, message }]) => [
-        host,
-        new Error(`${code} ${message}`),
-      ]),
-    );
+    this.#failed = unreachableHosts(input.facts);
     this.#context = {
       engine: input.engine,
       token: input.lock.token,
@@ -96,7 +92,9 @@ export class Run {
     tell('started');
     try {
       await this.#issue(wave.steps.filter((step) => step.host === 'local'));
+      this.#assertQuorum(wave);
       await this.#applyHosts(wave, uploads);
+      this.#assertQuorum({ ...wave, steps: [] });
       await this.#applyObjects(wave.steps.filter((step) => step.host === 'api'));
       tell('applied');
       await this.#gate(wave);
@@ -106,6 +104,17 @@ export class Run {
       tell('failed');
       throw error;
     }
+  }
+
+  /** Before a wave for what it stops, after it for the members that it lost. */
+  #assertQuorum(wave: Wave): void {
+    const { facts, engine } = this.#context;
+    const fault = quorumFault({ inventory: engine.inventory, facts }, wave, this.#failed);
+    if (fault === undefined) return;
+    throw new KbinError('HOSTS', fault, {
+      evidence: [...this.#failed].flatMap(([host, error]) => describe(host, error)),
+      hint: 'Bring them back and run the same command again.',
+    });
   }
 
   async #issue(steps: readonly Step[]): Promise<void> {
@@ -146,9 +155,10 @@ export class Run {
       if (this.#isStopped) throw interrupted(`${wave.id} on ${host}`);
       await this.#applyHost(wave, host, { steps: byHost.get(host) ?? [], uploads });
     });
-    const errors = answers.flatMap((answer, index) => (answer.ok ? [] : [[hosts[index] ?? '', answer.error] as const]));
-    for (const [host, error] of errors) this.#failed.set(host, error);
-    this.#stopWhenTooMany(errors.map(([, error]) => error));
+    const errors = answers.flatMap((answer) => (answer.ok ? [] : [answer.error]));
+    this.#stopWhenTooMany(errors.filter((error) => !isInterruption(error)));
+    const givenUp = errors.find(isInterruption);
+    if (givenUp !== undefined) throw givenUp;
   }
 
   async #applyHost(wave: Wave, host: HostName, work: { steps: Step[]; uploads: Uploads }): Promise<void> {
@@ -164,9 +174,12 @@ export class Run {
         ...(message === undefined ? {} : { message }),
         at: clock.now(),
       });
+    // While it waited, a wave beside this one may have lost the host.
+    if (this.#failed.has(host)) return;
     tell('started');
     try {
       await work.uploads.ready(host, wave.phase);
+      if (this.#isStopped || this.#failed.has(host)) throw interrupted(`${wave.id} on ${host}`);
       this.#lock.assertHeld();
       const own = work.steps.filter((step) => step.action.do !== 'binary');
       await applyHost(this.#context, host, own);
@@ -174,6 +187,10 @@ export class Run {
       this.#changed += work.steps.length;
       tell('done');
     } catch (error) {
+      if (isInterruption(error) && this.#failed.has(host)) return;
+      if (isInterruption(error)) throw error;
+      this.#failed.set(host, error);
+      work.uploads.abandon(host);
       tell('failed', error instanceof Error ? error.message : String(error));
       throw error;
     }
@@ -223,7 +240,11 @@ export class Run {
   }
 }
 
-const isInterruption = (error: unknown): boolean => error instanceof KbinError && error.code === 'INTERRUPTED';
+/** Hosts that could not be observed, with why. */
+export const unreachableHosts = ({ unreachable }: Facts): Map<HostName, unknown> =>
+  new Map(Object.entries(unreachable).map(([host, { code, message }]) => [host, new Error(`${code} ${message}`)]));
+
+const isInterruption = (error: unknown): error is KbinError => error instanceof KbinError && error.code === 'INTERRUPTED';
 
 const interrupted = (what: string): KbinError =>
   new KbinError('INTERRUPTED', `interrupted: ${what} was not started`, {

@@ -77,7 +77,10 @@ export class Uploads {
     for (const [host, steps] of byHost) {
       const sorted = [...steps].sort((a, b) => rank(a.phase) - rank(b.phase));
       const found = sorted.map((step) => parcelOf(engine, step, facts.hosts[host]?.programs ?? []));
-      parcels.set(host, (await Promise.all(found)).flatMap((parcel) => parcel ?? []));
+      parcels.set(
+        host,
+        (await Promise.all(found)).flatMap((parcel) => parcel ?? []),
+      );
     }
     for (const [host, own] of parcels) {
       const limit = pLimit(STREAMS_PER_HOST);

@@ -1,5 +1,6 @@
 import type { Connection } from '../../model/ports.ts';
-import { field, isJsonObject, parseJson } from '../httpJson.ts';
+import type { Json } from '../../model/inventory.ts';
+import { field, isJsonObject, parseJson, textAt } from '../httpJson.ts';
 import { kubeletAnswer } from './kubelet.ts';
 import { nodesOfHosts } from './nodes.ts';
 import { askLoopback, eachHost, joined, passed, refused, withApi, type Answer, type Probe } from './probe.ts';
@@ -16,19 +17,22 @@ async function kubeProxyAnswer(connection: Connection): Promise<Answer> {
   return isSynced ? passed('kube-proxy is ok') : refused('kube-proxy has not written its rules yet');
 }
 
-/** The kubelet runs, its Node exists, kube-proxy has written its rules. */
+/** flannel starts only on a Node that the controller-manager has given its part of the pod network. */
+function nodeAnswer(node: Json | undefined, needsPodCidr: boolean): Answer {
+  if (node === undefined) return refused('its Node does not exist yet');
+  const isGiven = !needsPodCidr || textAt(node, 'spec', 'podCIDR') !== '';
+  return isGiven ? passed('registered') : refused('its Node has no podCIDR yet');
+}
+
+/** The kubelet runs, its Node exists and has its pod addresses, kube-proxy has written its rules. */
 export const nodesRegistered: Probe = async (context) => {
   const own = eachHost(context, async (connection) =>
     joined(await Promise.all([kubeletAnswer(connection), kubeProxyAnswer(connection)])),
   );
+  const needsPodCidr = context.inventory.network.cni.name === 'flannel';
   const registered = withApi(context, async () => {
     const { byName } = await nodesOfHosts(context);
-    return Object.fromEntries(
-      context.hosts.map((host) => [
-        host,
-        byName.has(host) ? passed('registered') : refused('its Node does not exist yet'),
-      ]),
-    );
+    return Object.fromEntries(context.hosts.map((host) => [host, nodeAnswer(byName.get(host), needsPodCidr)]));
   });
   const [processes, nodes] = await Promise.all([own, registered]);
   return Object.fromEntries(

@@ -165,7 +165,8 @@ const registered = async (): Promise<Record<string, string>> => {
 };
 
 test('registered: kubelet, kube-proxy with rules, and the Node; Ready is not asked', async () => {
-  fake.put(`${NODES}/cp-1`, { metadata: { name: 'cp-1' } });
+  for (const name of ['cp-1', 'worker-1'])
+    fake.put(`${NODES}/${name}`, { metadata: { name }, spec: { podCIDR: '10.244.0.0/24' } });
   expect(await registered()).toEqual({
     'cp-1': 'ok: kubelet is ok, kube-proxy is ok, registered',
     'worker-1': 'ok: kubelet is ok, kube-proxy is ok, registered',
@@ -181,7 +182,13 @@ test.each([
   expect((await registered())['cp-1']).toBe(text);
 });
 
+test('registered: a Node without its part of the pod network, which flannel needs to start', async () => {
+  fake.put(`${NODES}/cp-1`, { metadata: { name: 'cp-1' } });
+  expect((await registered())['cp-1']).toBe('no: its Node has no podCIDR yet');
+});
+
 test('registered: a Node that does not exist', async () => {
+  fake.put(`${NODES}/cp-1`, { metadata: { name: 'cp-1' }, spec: { podCIDR: '10.244.0.0/24' } });
   fake.objects.delete(`${NODES}/worker-1`);
   expect(await registered()).toEqual({
     'cp-1': expect.stringMatching(/^ok/),
