@@ -26,13 +26,6 @@ take_labs_down() {
 
 ssh_config() { printf '/run/kbin-lab/%s/ssh_config' "$1"; }
 
-# in_lab NAME COMMAND…, as `scripts/lab exec` does it, without that script's own time.
-in_lab() {
-  local name=$1
-  shift
-  timeout --foreground "$lab_seconds" ip netns exec "kbin-$name" "$@"
-}
-
 # machine_pid LAB MACHINE prints the id of its PID 1.
 machine_pid() {
   lab status --name "$1" --json |

@@ -2,19 +2,22 @@
 # shellcheck shell=bash disable=SC2154
 
 readonly deploy_seconds=420 short_seconds=120
+kbin_deployed=''
 
 deploy_by_hand() { # LOG
   timed "$1" "$deploy_seconds" bench "$parts/by-hand" --ssh-config "$(ssh_config bench)" --artifacts "$artifacts"
 }
 
 deploy_kbin() { # LOG
-  timed "$1" "$deploy_seconds" bench node "$cli" deploy -i "$work/machines.yaml" --yes
+  timed "$1" "$deploy_seconds" bench node "$cli" deploy -i "$work/machines.yaml" --yes || return
+  kbin_deployed=yes
 }
 
 # fresh_machines: machines and an operator that know of no cluster.
 fresh_machines() {
   fresh_lab bench
   rm -rf "$KBIN_HOME"
+  kbin_deployed=''
 }
 
 measure_deploy() {
@@ -45,7 +48,7 @@ log_sessions() {
 # A cluster that kbin deployed is there; the last run of `deploy` leaves one.
 require_cluster() {
   local cpu wall
-  if [[ $current_lab == bench ]] && in_lab bench node "$cli" plan -i "$work/machines.yaml" >/dev/null 2>&1; then return; fi
+  [[ -z $kbin_deployed || $current_lab != bench ]] || return 0
   fresh_machines
   deploy_kbin second-first-deploy.log || complain 'the first deploy failed, so that there is no second.'
 }
@@ -111,6 +114,7 @@ measure_fanout() {
 
 plan_hosts() { # LOG
   rm -rf "$KBIN_HOME"
+  kbin_deployed=''
   timed "$1" "$short_seconds" bench-ssh node "$cli" plan -i "$work/hosts.yaml"
 }
 

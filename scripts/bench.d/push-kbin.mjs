@@ -3,7 +3,7 @@
 // machines before compression, from the first upload that starts to the last that is done.
 import { prepare } from '../../dist/engine/deploy.js';
 import { Uploads } from '../../dist/engine/uploads.js';
-import { openEngine } from '../../dist/commands/session.js';
+import { openEngine, runId } from '../../dist/commands/session.js';
 import { loadInventory } from '../../dist/inventory/load.js';
 import { PHASES } from '../../dist/model/phase.js';
 
@@ -12,10 +12,11 @@ const uploads = [];
 const emit = (event) => {
   if (event.type === 'upload') uploads.push(event);
 };
-const { engine, fleet } = await openEngine({ inventory, parallel: 50, emit });
+const { signal } = new AbortController();
+const { engine, fleet } = await openEngine({ inventory, parallel: 50, emit, signal, run: runId() });
 try {
-  const { plan } = await prepare(engine, { maxFail: 0 });
-  const sending = await Uploads.start(engine, plan);
+  const { plan, facts } = await prepare(engine, { maxFail: 0 });
+  const sending = await Uploads.start(engine, plan, facts);
   const waits = inventory.hosts.flatMap(({ name }) => PHASES.map((phase) => sending.ready(name, phase)));
   await Promise.all(waits);
   const done = uploads.filter(({ state }) => state === 'done');

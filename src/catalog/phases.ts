@@ -10,6 +10,8 @@ export const PHASE_TABLE: readonly Phase[] = [
     after: ['host'],
     width: 1,
     gate: { probe: 'etcd', need: 'all', withinSeconds: 90, units: ['etcd.service'] },
+    // No member is touched unless the others are a quorum without it.
+    before: { probe: 'etcd', need: 'quorum', withinSeconds: 30, units: ['etcd.service'] },
   },
   {
     name: 'apiserver',

@@ -89,7 +89,11 @@ export async function prepare(engine: Engine, options: PrepareOptions): Promise<
     ...(plan.clusterId === null ? {} : { clusterId: plan.clusterId }),
     steps: stepsOf(plan).length,
     waves: plan.waves.length,
-    hosts: new Set(stepsOf(plan).map((step) => step.host)).size,
+    hosts: new Set(
+      stepsOf(plan)
+        .map((step) => step.host)
+        .filter((host) => facts.hosts[host] !== undefined),
+    ).size,
     at: engine.clock.now(),
   });
   return { facts, plan, warnings };

@@ -47,4 +47,6 @@ export interface Phase {
   /** How many hosts at once on a live cluster; a first installation always goes wide. */
   width: number | 'all';
   gate?: Gate;
+  /** What the hosts beside the first that takes its turn must confirm before it does, on a live cluster. */
+  before?: Gate;
 }

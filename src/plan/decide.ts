@@ -8,6 +8,7 @@ import type { Plan, Step, Wave } from '../model/plan.ts';
 import type { Desired } from '../model/resource.ts';
 import { apiSteps } from './apiSteps.ts';
 import { cleanupSteps, hostSteps } from './hostSteps.ts';
+import { restartsLive } from './quorum.ts';
 
 /** A certificate or key pair that must be issued, and why. */
 export type Issue = { why: string } & ({ certificate: CertSpec } | { keyPair: KeyPairSpec });
@@ -21,9 +22,15 @@ export interface Decision {
   limit?: ReadonlySet<HostName>;
 }
 
-/** Versioned binaries and old pairs stay for rollback. */
-const isKept = (path: string): boolean =>
-  [PLACES.versions, PLACES.pairs, PLACES.etcdPairs, PLACES.kbin].some((root) => path.startsWith(`${root}/`));
+/**
+ * What a host keeps when the inventory no longer asks for it: versioned binaries and old pairs for rollback, data and
+ * logs for good. Only a reset removes them, so they stay on the list of what is owned.
+ */
+const KEPT_ROOTS: readonly string[] = [
+  ...[PLACES.versions, PLACES.pairs, PLACES.etcdPairs, PLACES.kbin],
+  ...[PLACES.etcdData, PLACES.kubelet, PLACES.kubeProxy, '/var/lib/containerd', '/var/log'],
+];
+const isKept = (path: string): boolean => KEPT_ROOTS.some((root) => path === root || path.startsWith(`${root}/`));
 
 function localSteps(issues: readonly Issue[]): Step[] {
   return issues.map((issue) => {
@@ -56,17 +63,6 @@ export function hostsOfPhase(phase: Phase, inventory: Inventory): Host[] {
   }
 }
 
-/** A host that a step of the wave restarts while it serves: such hosts take turns. */
-const restartsLive = (steps: readonly Step[], host: HostName, facts: Facts): boolean =>
-  steps.some(
-    (step) =>
-      step.host === host &&
-      step.action.do === 'unit' &&
-      step.action.verb === 'restart' &&
-      facts.hosts[host]?.units[step.action.unit]?.active === 'active' &&
-      facts.hosts[host].units[step.action.unit]?.startedWith !== undefined,
-  );
-
 function wavesOfPhase(phase: Phase, steps: readonly Step[], decision: Decision): Wave[] {
   const { inventory, facts } = decision;
   const hosts = hostsOfPhase(phase, inventory)
@@ -81,6 +77,18 @@ function wavesOfPhase(phase: Phase, steps: readonly Step[], decision: Decision):
     waves.push({ id: phase.name, phase: phase.name, after: [], steps: together, hosts, ...gate });
   }
   const width = phase.width === 'all' ? live.length : phase.width;
+  const others = hosts.filter((host) => !live.slice(0, width).includes(host));
+  // Asked of a majority without the first turn only where one is left; a wave before it has asked all of them.
+  if (phase.before !== undefined && waves.length === 0 && others.length * 2 > hosts.length) {
+    waves.push({
+      id: `${phase.name}/before`,
+      phase: phase.name,
+      after: [],
+      steps: [],
+      hosts: others,
+      gate: phase.before,
+    });
+  }
   for (let start = 0; start < live.length; start += width) {
     const turn = live.slice(start, start + width);
     const own = steps.filter((step) => turn.includes(step.host));

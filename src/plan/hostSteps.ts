@@ -61,9 +61,16 @@ const attributes = (fact: PathFact, wanted: { mode: string; owner: string }): st
 const userNeeds = (user: User, input: HostInput): Need[] =>
   input.facts.users.includes(user.name) ? [] : [{ why: 'missing', action: { do: 'user', user } }];
 
+function directoryReason(directory: Directory, { facts }: HostInput): string | undefined {
+  const fact = facts.paths[directory.path];
+  if (fact === undefined) return 'missing';
+  // What a link leads to (data on another disk) is not observed: it is set right once, before the path is owned.
+  if (fact.type === 'link') return facts.owned?.paths.includes(directory.path) === true ? undefined : 'is a link';
+  return fact.type === 'directory' ? attributes(fact, directory) : `is a ${fact.type}, not a directory`;
+}
+
 function directoryNeeds(directory: Directory, input: HostInput): Need[] {
-  const fact = input.facts.paths[directory.path];
-  const why = fact === undefined ? 'missing' : attributes(fact, directory);
+  const why = directoryReason(directory, input);
   return why === undefined ? [] : [{ why, action: { do: 'directory', directory } }];
 }
 
@@ -98,9 +105,15 @@ function pairNeeds(pair: Pair, input: HostInput): Need[] {
     return [{ why: 'another certificate', action }];
   }
   if (key?.sha256 !== stored.keySha256) return [{ why: 'key does not belong to the certificate', action }];
-  const why = attributes(key, { mode: '0600', owner: pair.owner });
-  return why === undefined ? [] : [{ why: `key: ${why}`, action }];
+  const wanted = { mode: '0600', owner: pair.owner };
+  const keyWhy = attributes(key, wanted);
+  if (keyWhy !== undefined) return [{ why: `key: ${keyWhy}`, action }];
+  const why = attributes(certificate, wanted);
+  return why === undefined ? [] : [{ why: `certificate: ${why}`, action }];
 }
+
+/** Uploads give it to what they write and to what they find. */
+const PROGRAM_MODE = '0755';
 
 function binaryNeeds(binary: Binary, input: HostInput): Need[] {
   const cached = cachedArtifact(input.local.cache, binary.artifact);
@@ -109,8 +122,10 @@ function binaryNeeds(binary: Binary, input: HostInput): Need[] {
   const { sha256, bytes, compressedBytes } = cached;
   const needs: Need[] = [];
   const fact = input.facts.paths[binary.path];
-  if (fact?.sha256 !== sha256) {
-    const why = fact === undefined ? 'missing' : 'content differs';
+  if (fact?.sha256 !== sha256 || fact.mode !== PROGRAM_MODE) {
+    const isOther = fact?.sha256 !== sha256;
+    const why =
+      fact === undefined ? 'missing' : isOther ? 'content differs' : `mode is ${fact.mode}, not ${PROGRAM_MODE}`;
     needs.push({ why, action: { do: 'binary', binary, sha256, bytes, compressedBytes } });
   }
   const link = input.facts.paths[binary.link];
@@ -200,7 +215,8 @@ function unitNeeds(unit: Unit, input: HostInput): Need[] {
     do: 'unit',
     unit: unit.name,
     verb,
-    start: unit.start,
+    // A queued restart goes on answering for a while: the gate would take the old process for the new one.
+    start: active ? 'ready' : unit.start,
     enable,
     inputs,
   });

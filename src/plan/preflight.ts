@@ -1,4 +1,4 @@
-import { GIBIBYTE, LEFTOVERS, NEEDED_PROGRAMS, PORTS } from '../catalog/requirements.ts';
+import { GIBIBYTE, LEFTOVERS, NEEDED_PROGRAMS, portsOf } from '../catalog/requirements.ts';
 import type { Facts, HostFacts } from '../model/facts.ts';
 import type { Host, Inventory } from '../model/inventory.ts';
 import type { Desired } from '../model/resource.ts';
@@ -125,18 +125,20 @@ const checkPrograms: HostCheck = (host, facts, { desired }) => {
   return [...missing, ...provided];
 };
 
-const checkPorts: HostCheck = (host, facts, { desired }) => {
+/** A unit that kbin started and that waits for others (etcd without a quorum) holds its ports itself. */
+const isDown = (facts: HostFacts, unit: string): boolean =>
+  ['inactive', 'failed', undefined].includes(facts.units[unit]?.active);
+
+const checkPorts: HostCheck = (host, facts, { desired, inventory }) => {
   const units = new Set(
     (desired.hosts[host.name] ?? []).flatMap((resource) => (resource.kind === 'unit' ? [resource.name] : [])),
   );
-  return PORTS.filter(({ unit }) => units.has(unit) && facts.units[unit]?.active !== 'active').flatMap(
-    ({ port, unit }) => {
-      const holder = facts.listening.find((listener) => listener.port === port);
-      if (holder === undefined) return [];
-      const by = holder.program === '' ? 'another program' : holder.program;
-      return [error('port', `port ${port} is taken by ${by}; ${unit} needs it`, `Stop ${by} there.`)];
-    },
-  );
+  return portsOf(inventory).flatMap(({ port, unit }) => {
+    const holder = facts.listening.find((listener) => listener.port === port);
+    if (holder === undefined || !units.has(unit) || !isDown(facts, unit)) return [];
+    const by = holder.program === '' ? 'another program' : holder.program;
+    return [error('port', `port ${port} is taken by ${by}; ${unit} needs it`, `Stop ${by} there.`)];
+  });
 };
 
 const checkClock: HostCheck = (_host, facts, { inventory }) => {

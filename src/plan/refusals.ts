@@ -1,5 +1,6 @@
 import type { Facts } from '../model/facts.ts';
 import { hasRole, hostsWith, type Inventory } from '../model/inventory.ts';
+import { isFormed } from './quorum.ts';
 
 export interface Refusal {
   host: string;
@@ -7,7 +8,6 @@ export interface Refusal {
   fix: string;
 }
 
-const API_UNIT = 'kube-apiserver.service';
 const ETCD_DATA = '/var/lib/etcd/member';
 
 /** The operator has no CA, but the hosts carry a cluster: a fresh CA would lock everybody out of it. */
@@ -42,14 +42,9 @@ function otherCluster({ facts }: Ground): Refusal[] {
   );
 }
 
-/**
- * An apiserver was started once, so etcd once passed its gate with every member. A member without data now has lost
- * it or is new: starting it in state `new` could give it a vote it has already cast.
- */
+/** A member without data has lost it or is new: starting it in state `new` could give it a vote it has already cast. */
 function lostMember({ inventory, facts }: Ground): Refusal[] {
-  if (inventory.etcd.external !== undefined) return [];
-  const formed = inventory.hosts.some((host) => facts.hosts[host.name]?.units[API_UNIT]?.startedWith !== undefined);
-  if (!formed) return [];
+  if (inventory.etcd.external !== undefined || !isFormed({ inventory, facts })) return [];
   return hostsWith(inventory, 'etcd').flatMap(({ name }) => {
     const own = facts.hosts[name];
     if (own === undefined || own.leftovers.includes(ETCD_DATA)) return [];

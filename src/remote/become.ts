@@ -1,4 +1,4 @@
-import { quoted } from './quote.ts';
+import { shellQuote } from './quote.ts';
 
 /** How a command becomes root; `sudo-password` answers sudo's prompt through standard input. */
 export type BecomeMethod = 'none' | 'sudo' | 'sudo-password';
@@ -18,7 +18,7 @@ const PREFIXES: Record<BecomeMethod, (marker: string) => string> = {
   none: () => '',
   sudo: () => 'sudo -n -H -- ',
   // -S reads the password from standard input, byte by byte: sudo takes one line and leaves the rest to the command.
-  'sudo-password': (marker) => `sudo -S -H -p ${quoted(promptOf(marker))} -- `,
+  'sudo-password': (marker) => `sudo -S -H -p ${shellQuote(promptOf(marker))} -- `,
 };
 
 /**
@@ -28,8 +28,8 @@ const PREFIXES: Record<BecomeMethod, (marker: string) => string> = {
  */
 export function becomeCommand({ method, script, marker }: BecomeRequest): string {
   if (method !== 'none' && marker === undefined) throw new Error(`${method} needs a marker.`);
-  const announced = marker === undefined ? script : `echo ${quoted(startOf(marker))} >&2\n${script}`;
-  return `${PREFIXES[method](marker ?? '')}sh -c ${quoted(announced)}`;
+  const announced = marker === undefined ? script : `echo ${shellQuote(startOf(marker))} >&2\n${script}`;
+  return `${PREFIXES[method](marker ?? '')}sh -c ${shellQuote(announced)}`;
 }
 
 /** sudo's own words are short; more than this before the start is noise. */

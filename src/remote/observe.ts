@@ -1,8 +1,9 @@
 import { PLACES } from '../catalog/places.ts';
-import { hostPath, recordName, unitName } from './allowed.ts';
+import { hostPath, unitName } from './allowed.ts';
 import { builtinPattern, sysctlPath, sysModule } from './kernelNames.ts';
+import { recallScript } from './immutable.ts';
 import { shellQuote, shellWords } from './quote.ts';
-import { compact, FINGERPRINT, PRELUDE, REMEMBER } from './shell.ts';
+import { compact, PRELUDE } from './shell.ts';
 
 export { parseObservation } from './observation.ts';
 
@@ -125,38 +126,6 @@ function paths(input: ObserveInput): string {
   `);
 }
 
-/**
- * A record that does not fit is made anew: a file whose times changed (restorecon, chmod) would be read whole by every
- * run otherwise. Nothing else is ever written here, and this only on hosts that kbin already keeps.
- */
-function immutable(input: ObserveInput): string {
-  if (input.immutable.length === 0) return '';
-  const rows = input.immutable.map((path) => `${shellQuote(hostPath(path))}) name=${recordName(path)};;`);
-  return compact(`
-    ${REMEMBER}
-    recall() {
-      case $path in
-      ${rows.join('\n')}
-      *) return 1;;
-      esac
-      known= digest=
-      read -r digest known <"./var/lib/kbin/verified/$name"
-      [ ${input.deep ? '1' : '0'} = 0 ] && [ -n "$digest" ] && [ "$known" = "$line" ]
-    }
-    stat -c '${FINGERPRINT}' -- ${shellWords(input.immutable.map(hostPath))} 2>/dev/null | while IFS= read -r line; do
-      path=\${line#*|*|*|*|}
-      if [ ! -f "$path" ] || [ -h "$path" ]; then continue; fi
-      if recall 2>/dev/null; then
-        printf '%s  %s\\n' "$digest" "$path"
-      elif digest=$(sha256sum <"$path"); then
-        digest=\${digest%% *}
-        printf '%s  %s\\n' "$digest" "$path"
-        if [ -d ./var/lib/kbin/verified ]; then remember "$digest" "$path" "$name"; fi
-      fi 2>/dev/null
-    done
-  `);
-}
-
 function units(input: ObserveInput): string {
   const names = input.units.map(unitName);
   if (names.length === 0) return 'section units';
@@ -194,7 +163,7 @@ export function observeScript(input: ObserveInput): string {
     plain(input),
     disks,
     paths(input),
-    immutable(input),
+    recallScript(input),
     units(input),
     images(input),
     'read -r ended rest </proc/uptime',

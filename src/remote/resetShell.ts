@@ -34,20 +34,19 @@ const UNITS = compact(`
 /** containerd's unit has KillMode=process: shims and containers outlive it. New ones can appear while others end. */
 const CONTAINERS = compact(`
   kill_group() {
-    for list in "$1"/cgroup.procs "$1"/*/cgroup.procs "$1"/*/*/cgroup.procs "$1"/*/*/*/cgroup.procs; do
-      if [ ! -f "$list" ]; then continue; fi
-      while read -r pid; do
-        alive=1
-        kill -9 "$pid"
-      done <"$list"
-    done
+    if [ ! -f "$1/cgroup.procs" ]; then return; fi
+    while read -r pid; do
+      alive=1
+      kill -9 "$pid"
+    done <"$1/cgroup.procs"
+    for child in "$1"/*/; do kill_group "\${child%/}"; done
   }
   end_containers() {
     for pass in 1 2 3 4 5; do
       alive=0
       for group in ./sys/fs/cgroup ./sys/fs/cgroup/systemd; do
         for name in kubepods.slice kubepods system.slice/containerd.service; do
-          if [ -d "$group/$name" ]; then kill_group "$group/$name"; fi
+          kill_group "$group/$name"
         done
       done 2>/dev/null
       if [ $alive = 0 ]; then return; fi

@@ -3,6 +3,7 @@ import ssh2, { type AuthHandlerMiddleware, type Client } from 'ssh2';
 import type { KbinError } from '../errors.ts';
 import type { Authentication } from './authentication.ts';
 import { type Attempted, disconnected, incompatible, type Stage, timedOut, unreachable } from './connectFault.ts';
+import { ignoreHostKeyOffers } from './hostKeyOffers.ts';
 import { AttemptFailed } from './retry.ts';
 import type { Login } from './route.ts';
 
@@ -52,6 +53,7 @@ export function handshake(request: Handshake, attempted: Attempted): Promise<Cli
     client.once('close', () => settle(story.fault()));
     client.once('ready', () => settle(undefined));
     client.connect(configuration(request, story));
+    ignoreHostKeyOffers(client);
   });
 }
 

@@ -1,5 +1,5 @@
 import type { SshSettings } from '../model/inventory.ts';
-import { quoted } from '../remote/quote.ts';
+import { shellQuote } from '../remote/quote.ts';
 import { KEEPALIVE_MISSES } from './handshake.ts';
 import type { Login, Route } from './route.ts';
 
@@ -40,7 +40,7 @@ export function opensshLogins(plan: OpensshPlan): OpensshLogin[] {
   return route.logins.map((login, depth) => {
     const shownFile = `${directory}/shown-${depth}`;
     const via = depth === 0 ? undefined : route.logins[depth - 1];
-    const jump = via && `ssh -F ${quoted(fileOf(directory, depth - 1))} -W '[%h]:%p' -- ${quoted(via.alias)}`;
+    const jump = via && `ssh -F ${shellQuote(fileOf(directory, depth - 1))} -W '[%h]:%p' -- ${shellQuote(via.alias)}`;
     return { login, shownFile, file: fileOf(directory, depth), text: configText(plan, login, { shownFile, jump }) };
   });
 }

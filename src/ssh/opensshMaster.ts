@@ -2,7 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { quoted } from '../remote/quote.ts';
+import { shellQuote } from '../remote/quote.ts';
 import { Capture } from './capture.ts';
 import { type OpensshLogin, opensshLogins, type OpensshPlan, SHOWN_SCRIPT } from './opensshConfig.ts';
 import { randomMarker } from './talk.ts';
@@ -77,7 +77,7 @@ export class OpensshMaster {
     const target = this.logins[this.logins.length - 1];
     const marker = randomMarker();
     // The session ends with kbin's end of the pipe, and the master with it: nothing is left behind when kbin is killed.
-    const line = `sh -c ${quoted(`echo ${marker}; exec cat >/dev/null`)}`;
+    const line = `sh -c ${shellQuote(`echo ${marker}; exec cat >/dev/null`)}`;
     const args = ['-F', target?.file ?? '', '-M', '-S', this.socket, '-T', '--', target?.login.alias ?? '', line];
     const child = spawn('ssh', args, { detached: true, stdio: 'pipe', env: this.#environment() });
     this.#child = child;

@@ -129,12 +129,22 @@ export class Ssh2Connection implements Connection {
   #forward(address: string, port: number): Promise<ClientChannel> {
     return new Promise((resolve, reject) => {
       if (!this.#isOpen) return reject(this.#lost(false));
+      const { connectSeconds } = this.#session.settings;
+      let isLate = false;
+      const timer = setTimeout(() => {
+        isLate = true;
+        reject(noTunnel(this.host, `${address} port ${port}`, new Error(`no answer within ${connectSeconds} s`)));
+      }, connectSeconds * 1000);
       try {
         this.#client.forwardOut('127.0.0.1', 0, address, port, (error, channel) => {
-          if (error === undefined) resolve(channel);
-          else reject('reason' in error ? noTunnel(this.host, `${address} port ${port}`, error) : this.#lost(false));
+          clearTimeout(timer);
+          if (error !== undefined)
+            reject('reason' in error ? noTunnel(this.host, `${address} port ${port}`, error) : this.#lost(false));
+          else if (isLate) channel.destroy();
+          else resolve(channel);
         });
       } catch {
+        clearTimeout(timer);
         reject(this.#lost(false));
       }
     });

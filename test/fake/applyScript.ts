@@ -4,7 +4,7 @@ import { sha256 } from '../../src/model/digest.ts';
 import type { Action, Step } from '../../src/model/plan.ts';
 import type { ApplyFailure, ApplyInput, ApplyResult } from '../../src/remote/apply.ts';
 import { stepLines } from '../../src/remote/applySteps.ts';
-import { file, type Entry } from './disk.ts';
+import { file, type Entry, type FileEntry } from './disk.ts';
 import type { Machine } from './machine.ts';
 import { CommandFailure } from './systemd.ts';
 
@@ -143,7 +143,7 @@ export class ApplyScript {
 
   *#stage(
     path: string,
-    entry: Entry & { type: 'file' },
+    entry: FileEntry,
     { id, ends, expect }: { id: string; ends: boolean; expect?: string },
   ): Generator<string, Staged> {
     const { disk, staged } = this.#machine;
@@ -179,7 +179,7 @@ export class ApplyScript {
       ['tls.crt', body.certificate],
       ['tls.key', body.key],
     ] as const) {
-      const entry = file(content, '0600', pair.owner) as Entry & { type: 'file' };
+      const entry = file(content, '0600', pair.owner);
       targets.push(yield* this.#stage(join(directory, name), entry, { id, ends: false }));
     }
     const before = disk.at(pair.path);

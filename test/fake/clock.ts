@@ -3,16 +3,18 @@ import type { Clock } from '../../src/model/ports.ts';
 
 const EPOCH = Date.parse('2026-05-01T08:00:00Z');
 
+jest.useFakeTimers({
+  doNotFake: ['hrtime', 'nextTick', 'performance', 'queueMicrotask', 'setImmediate', 'clearImmediate'],
+});
+
 /**
  * Time that passes when it is told to, for everything: `pause` lets it pass, and the engine's own timers (the renewal of
  * the lock) ring on the way. Each new clock stops the timers of the one before.
  */
 export class VirtualClock implements Clock {
   constructor() {
-    jest.useFakeTimers({
-      now: EPOCH,
-      doNotFake: ['hrtime', 'nextTick', 'performance', 'queueMicrotask', 'setImmediate', 'clearImmediate'],
-    });
+    jest.clearAllTimers();
+    jest.setSystemTime(EPOCH);
   }
 
   now(): number {

@@ -11,7 +11,9 @@ const ROOT = 'root:root';
 /** Of Linux. */
 const MOST_LINKS = 40;
 
-export const file = (content: Buffer | string, mode = '0644', owner = ROOT): Entry => {
+export type FileEntry = Extract<Entry, { type: 'file' }>;
+
+export const file = (content: Buffer | string, mode = '0644', owner = ROOT): FileEntry => {
   const bytes = Buffer.from(content);
   return { type: 'file', content: bytes, sha256: sha256(bytes), mode, owner };
 };
@@ -23,25 +25,17 @@ export class Disk {
   isFull = false;
 
   /** Path with every link in it resolved; the last name too unless `keepLast`. Undefined where the way ends. */
-  real(path: string, keepLast = false): string | undefined {
-    let at = '';
-    let names = path.split('/').slice(1);
-    for (let links = 0; names.length > 0; ) {
-      const [name = '', ...rest] = names;
-      const here = `${at}/${name}`;
-      const entry = this.entries.get(here);
-      if (entry === undefined) return undefined;
-      if (entry.type === 'link' && (rest.length > 0 || !keepLast)) {
-        links += 1;
-        if (links > MOST_LINKS) return undefined;
-        names = [...entry.target.split('/').slice(1), ...rest];
-        at = '';
-        continue;
-      }
-      at = here;
-      names = rest;
-    }
-    return at;
+  real(path: string, keepLast = false, links = 0): string | undefined {
+    const entry = this.entries.get(path);
+    if (entry !== undefined && (entry.type !== 'link' || keepLast)) return path;
+    if (links > MOST_LINKS) return undefined;
+    if (entry?.type === 'link') return this.real(entry.target, false, links + 1);
+    // Entries stand under their real paths, so only a link further up can lead on.
+    let parent = dirname(path);
+    while (parent !== '/' && !this.entries.has(parent)) parent = dirname(parent);
+    const above = this.entries.get(parent);
+    if (above?.type !== 'link') return undefined;
+    return this.real(`${above.target}${path.slice(parent.length)}`, keepLast, links + 1);
   }
 
   /** The entry itself. */

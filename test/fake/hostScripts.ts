@@ -24,7 +24,7 @@ export function* uploadScript(machine: Machine, input: UploadInput): Script<Uplo
   }
   // The staged part has a name of its own and goes with the script.
   yield 'half of it came';
-  disk.put(input.target, { ...file(NOTHING, input.mode), sha256: input.sha256 } as ReturnType<typeof file>);
+  disk.put(input.target, { ...file(NOTHING, input.mode), sha256: input.sha256 });
   yield 'it is in place';
   return { ok: true, state: 'written' };
 }

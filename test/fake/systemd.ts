@@ -1,6 +1,6 @@
 import { PLACES } from '../../src/catalog/places.ts';
 import type { UnitFact } from '../../src/model/facts.ts';
-import { file, type Disk } from './disk.ts';
+import { file, type Disk, type Entry } from './disk.ts';
 
 /** What the programs of other hosts mean for those of this one. */
 export interface Surroundings {
@@ -19,8 +19,8 @@ interface State {
   isWanted: boolean;
   isEnabled: boolean;
   restarts: number;
-  /** Everything that was on the disk when the process started: sha256 of files, targets of links. */
-  ranWith: ReadonlyMap<string, string>;
+  /** Everything that was on the disk when the process started. */
+  ranWith: ReadonlyMap<string, Entry>;
 }
 
 /** A program goes on for so long after `systemctl restart --no-block` returned, and then is away for so long. */
@@ -157,11 +157,7 @@ export class Systemd {
       return;
     }
     state.process = 'starting';
-    state.ranWith = new Map(
-      [...this.#disk.entries].flatMap(([path, entry]) =>
-        entry.type === 'directory' ? [] : [[path, entry.type === 'file' ? entry.sha256 : entry.target]],
-      ),
-    );
+    state.ranWith = new Map(this.#disk.entries);
     this.#around.launched(unit, by);
     if (this.#around.isReady(unit)) state.process = 'running';
   }

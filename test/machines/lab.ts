@@ -96,9 +96,13 @@ export class Lab {
   }
 
   /** kubectl of the operator, with the kubeconfig that kbin writes. */
-  async kubectl(inventory: string, ...args: string[]): Promise<Result> {
+  kubectl(inventory: string, ...args: string[]): Promise<Result> {
+    return this.kubectlWith({}, inventory, ...args);
+  }
+
+  async kubectlWith(environment: Record<string, string>, inventory: string, ...args: string[]): Promise<Result> {
     const file = join(this.home, 'kubeconfig');
-    this.must(await this.kbin(['kubeconfig', '-i', inventory, '-o', file]));
+    this.must(await this.kbin(['kubeconfig', '-i', inventory, '-o', file], { environment }));
     return execute(SCRIPT, ['exec', '--name', this.name, '--', KUBECTL, '--kubeconfig', file, ...args]);
   }
 

@@ -1,6 +1,8 @@
 import { jest } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { HostFacts } from '../../../src/model/facts.ts';
 import { recordName } from '../../../src/remote/allowed.ts';
@@ -80,6 +82,7 @@ fe80000000000000fc000000fe000001 02 40 20 80     eth0
   for (const [path, text] of Object.entries(files)) box.write(path, text);
   for (const path of ['/sys/module/overlay', '/var/lib/etcd']) mkdirSync(box.at(path), { recursive: true });
   box.recorder('systemctl');
+  box.fake('ss', '');
   return box;
 }
 
@@ -228,7 +231,14 @@ describe.each(SHELLS)('in $name', ({ argv }) => {
   async function uploaded(): Promise<Sandbox> {
     const box = machine();
     const content = Buffer.from('binary');
-    const upload = { sha256: sha(content), bytes: content.length, target: BINARY, mode: '0755', run: 'run-1' };
+    const upload = {
+      sha256: sha(content),
+      bytes: content.length,
+      target: BINARY,
+      mode: '0755',
+      run: 'run-1',
+      encoding: 'gzip' as const,
+    };
     expect((await box.run(uploadScript(upload), { input: gzipSync(content), shell: argv })).exitCode).toBe(0);
     return box;
   }
@@ -331,12 +341,10 @@ describe.each(ONLY_SH)('with fakes, in $name', () => {
     const input = { images: true, binDir: '/opt/bin' };
     expect((await observe(box, input)).images).toEqual([]);
     mkdirSync(box.at('/run/containerd'), { recursive: true });
-    execFileSync(
-      'python3',
-      ['-c', `import socket,sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])`, 'run/containerd/containerd.sock'],
-      { cwd: box.root },
-    );
+    const server = createServer().listen(box.at('/run/containerd/containerd.sock'));
+    await once(server, 'listening');
     expect((await observe(box, input)).images).toEqual(['registry.k8s.io/pause:3.10', 'docker.io/x/y:1']);
+    server.close();
   });
 
   test('who holds a port is told before the first installation, and not looked for later', async () => {
@@ -368,19 +376,24 @@ describe.each(ONLY_SH)('with fakes, in $name', () => {
       'awk',
     ])
       box.fake(tool, `echo ${tool} >>"$KBIN_ROOT/calls"\nPATH=/usr/bin:/bin\nexec ${tool} "$@"`);
+    box.recorder(
+      'systemctl',
+      'shift 4; for unit do printf "Id=%s\\nLoadState=loaded\\nActiveState=active\\n\\n" "$unit"; done',
+    );
     const many = (folder: string, count: number) =>
       Array.from({ length: count }, (_, index) => `${folder}/file-${index}`);
     const paths = many('/etc/many', 300);
     for (const path of paths) box.write(path, path);
     const facts = await observe(box, {
       paths: [...paths, ...many('/etc/missing', 50)],
-      units: Array.from({ length: 12 }, (_, index) => `unit-${index}.service`).slice(0, 0),
+      units: Array.from({ length: 12 }, (_, index) => `unit-${index}.service`),
       sysctls: ['net.ipv4.ip_forward', 'vm.overcommit_memory'],
       modules: ['overlay', 'br_netfilter'],
       programs: ['tar', 'gzip', 'nft'],
       users: ['etcd'],
     });
     expect(Object.keys(facts.paths)).toHaveLength(300);
+    expect(facts.units['unit-11.service']?.active).toBe('active');
     expect(facts.paths['/etc/many/file-299']?.sha256).toBe(sha('/etc/many/file-299'));
     expect(box.calls().filter((call) => call === 'sha256sum')).toHaveLength(1);
     expect(box.calls().length).toBeLessThan(15);

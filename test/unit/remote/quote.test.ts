@@ -5,7 +5,7 @@ import { hostPath, unitName } from '../../../src/remote/allowed.ts';
 import { SHELLS } from './sandbox.ts';
 import { codeOf } from './steps.ts';
 
-const word = fc.string({ unit: 'binary', maxLength: 30 }).filter((text) => !text.includes('\0') && text.isWellFormed());
+const word = fc.string({ unit: 'binary', maxLength: 30 }).filter((text) => !text.includes('\0'));
 const nasty = fc.array(
   fc.constantFrom(
     "'",

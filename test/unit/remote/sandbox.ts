@@ -15,7 +15,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Output } from '../../../src/model/ports.ts';
 
-const has = (program: string): boolean =>
+export const has = (program: string): boolean =>
   (process.env['PATH'] ?? '').split(':').some((directory) => existsSync(join(directory, program)));
 
 /** The shells that every script must run in. busybox brings its own tools, which shadow those of the machine. */

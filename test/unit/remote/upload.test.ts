@@ -6,7 +6,7 @@ import { EXITS } from '../../../src/remote/exits.ts';
 import { recordName } from '../../../src/remote/allowed.ts';
 import { parseUpload, uploadScript, type UploadInput } from '../../../src/remote/upload.ts';
 import { codeOf, sha } from './steps.ts';
-import { ended, isRoot, removeSandboxes, sandbox, SHELLS, until, type Sandbox } from './sandbox.ts';
+import { ended, has, isRoot, removeSandboxes, sandbox, SHELLS, until, type Sandbox } from './sandbox.ts';
 
 // Dozens of processes a test; on a loaded machine each takes its time.
 jest.setTimeout(60_000);
@@ -21,6 +21,7 @@ const inputOf = (more: Partial<UploadInput> = {}): UploadInput => ({
   target: TARGET,
   mode: '0755',
   run: 'run-1',
+  encoding: 'gzip',
   ...more,
 });
 const record = `/var/lib/kbin/verified/${recordName(TARGET)}`;
@@ -37,6 +38,16 @@ describe.each(SHELLS)('in $name', ({ argv }) => {
     expect([box.mode(TARGET), box.mode(folder), box.mode('/var/lib/kbin')]).toEqual(['0755', '0755', '0700']);
     expect(box.list(folder)).toEqual(['kubelet']);
     expect(box.read(record)).toMatch(new RegExp(`^${sha(CONTENT)} ${CONTENT.length}\\|\\d+\\|.*\\|\\.${TARGET}\n$`));
+  });
+
+  (has('zstd') ? test : test.skip)('a stream of zstd is unpacked with zstd', async () => {
+    const box = sandbox();
+    const stream = execFileSync('zstd', ['-c'], { input: CONTENT });
+    expect(await upload(box, { encoding: 'zstd' }, stream)).toEqual({ ok: true, state: 'written' });
+    expect(await upload(box, { encoding: 'zstd', target: '/opt/b' }, stream.subarray(0, 20))).toMatchObject({
+      ok: false,
+      reason: 'truncated',
+    });
   });
 
   test('kbin’s own directories are nobody else’s', async () => {

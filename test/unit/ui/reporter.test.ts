@@ -187,17 +187,30 @@ test('a reader that goes away does not end the run', async () => {
   await reporter.close();
 });
 
-test('nothing keeps the process alive, neither during the run nor after', async () => {
-  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
-  const before = timers();
+test('the clock of the screen does not keep the process alive, and nothing is drawn after the end', async () => {
+  const started = jest.spyOn(globalThis, 'setInterval');
   const { screen, reporter } = make('screen');
   play(reporter, threeHosts.slice(0, 50));
   await until(() => screen.text.includes('uploads'));
-  expect(timers()).toBeLessThanOrEqual(before);
   await reporter.close();
+  const timers = started.mock.results.map(({ value }) => value as NodeJS.Timeout);
+  started.mockRestore();
+  expect(timers.length).toBeGreaterThan(0);
+  expect(timers.filter((timer) => timer.hasRef())).toEqual([]);
   const end = screen.text;
   reporter.emit(threeHosts[60]!);
   expect(screen.text).toBe(end);
+});
+
+test('characters of double width do not garble the screen', async () => {
+  const { screen, reporter } = make('screen');
+  reporter.emit({ type: 'host', host: 'cp-1', state: 'failed', message: '漢字'.repeat(60), at: 1 });
+  reporter.emit({ type: 'host', host: 'cp-2', state: 'connecting', at: 1 });
+  await until(() => screen.text.includes('observe'));
+  reporter.print('after the first frame');
+  await until(() => screen.text.includes('after the first frame'));
+  expect(screen.lines.filter((line) => line.includes('observe'))).toHaveLength(1);
+  await reporter.close();
 });
 
 test('the same warning of many hosts is printed three times above the screen and counted at the end', async () => {

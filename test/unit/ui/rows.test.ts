@@ -72,9 +72,14 @@ test('a failed run shows the failed phase, and as stopped what had no end', () =
 
 test('a thousand hosts fit a screen, cost little, and every failed one is named', () => {
   const events = manyHosts(1000);
-  const begun = performance.now();
   const rows = rowsWithin(progressOf(events), 23, view(events.at(-1)!.at));
-  expect(performance.now() - begun).toBeLessThan(100);
+  // Time of this process, the best of three: the machine may be busy with other things.
+  const milliseconds = [1, 2, 3].map(() => {
+    const { user } = process.cpuUsage();
+    rowsWithin(progressOf(events), 23, view(events.at(-1)!.at));
+    return (process.cpuUsage().user - user) / 1000;
+  });
+  expect(Math.min(...milliseconds)).toBeLessThan(100);
   const lines = textOf(rows);
   expect(lines.length).toBeLessThanOrEqual(6);
   expect(lines).toContain('running: node           2.0 s  495 of 1000 hosts, 5 failed');

@@ -1,5 +1,8 @@
 import { Writable } from 'node:stream';
 
+/** Stands in the second cell of a wide character. */
+const SECOND_HALF = '\0';
+
 /** A terminal in memory: what a person would see, scrollback and all. Throws for a sequence it does not know. */
 export class Screen extends Writable {
   readonly isTTY = true;
@@ -17,7 +20,7 @@ export class Screen extends Writable {
   }
 
   get lines(): string[] {
-    return this.#lines.map((line) => line.trimEnd());
+    return this.#lines.map((line) => line.replaceAll(SECOND_HALF, '').trimEnd());
   }
   get text(): string {
     return this.lines.join('\n');
@@ -57,13 +60,14 @@ export class Screen extends Writable {
 
   #put(character: string): void {
     if (character === '\x1b') throw new Error('an escape that is no sequence');
-    if (this.#column === this.columns) {
+    const cells = /[\u1100-\u115f\u2e80-\uffe6]/.test(character) ? character + SECOND_HALF : character;
+    if (this.#column + cells.length > this.columns) {
       if (this.#wraps) this.#newline();
-      else this.#column -= 1;
+      else this.#column = this.columns - cells.length;
     }
     const line = this.#line.padEnd(this.#column);
-    this.#lines[this.#row] = line.slice(0, this.#column) + character + line.slice(this.#column + 1);
-    this.#column += 1;
+    this.#lines[this.#row] = line.slice(0, this.#column) + cells + line.slice(this.#column + cells.length);
+    this.#column += cells.length;
   }
 }
 
