@@ -2,7 +2,7 @@
 import yargs from 'yargs';
 import type { Command, Option } from './commands/command.ts';
 import { COMMANDS } from './commands/index.ts';
-import { EXIT_CODES, exitCodeOf } from './errors.ts';
+import { exitCodeOf, KbinError } from './errors.ts';
 import { errorLines } from './ui/error.ts';
 import { version } from './version.ts';
 
@@ -80,12 +80,14 @@ const parser = yargs(process.argv.slice(2))
   .recommendCommands()
   .wrap(Math.min(120, process.stdout.columns || 120))
   .epilogue('Exit codes by family are listed in docs/exit-codes.md.')
+  .exitProcess(false)
+  // Throwing is what keeps the parser from running the command all the same.
   .fail((message, error: Error | undefined) => {
-    if (error !== undefined) fail(error);
-    else {
-      process.stderr.write(`kbin: ${message}\n`);
-      process.exitCode = EXIT_CODES.USAGE;
-    }
+    throw error ?? new KbinError('USAGE', message, { hint: 'kbin --help and kbin COMMAND --help list what there is.' });
   });
 
-await defineAll(parser, COMMANDS).parseAsync();
+try {
+  await defineAll(parser, COMMANDS).parseAsync();
+} catch (error) {
+  fail(error);
+}

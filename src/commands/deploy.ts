@@ -26,7 +26,12 @@ async function assertReviewed(prepared: Prepared, file: string | undefined): Pro
 /** Changes to a cluster that already runs are shown and asked for; a first installation was asked for by the command. */
 async function assertWanted(session: RunSession, prepared: Prepared, args: Arguments): Promise<void> {
   const changes = prepared.facts.local.clusterId !== null && prepared.plan.waves.length > 0;
-  if (!changes || flag(args, 'yes') || text(args, 'plan') !== undefined || !session.isInteractive) return;
+  if (!changes || flag(args, 'yes') || text(args, 'plan') !== undefined) return;
+  if (!session.isInteractive) {
+    throw new KbinError('USAGE', `${summarizePlan(prepared.plan)} Nobody is here to be asked`, {
+      hint: 'Repeat with --yes, or review a plan (kbin plan -o FILE) and give it with --plan FILE. Nothing was changed.',
+    });
+  }
   for (const line of describePlan(prepared.plan)) session.print(line);
   session.print(summarizePlan(prepared.plan));
   if (!(await confirm(`Apply this to cluster ${session.engine.inventory.cluster}?`))) {

@@ -54,7 +54,7 @@ export const exec: Command = {
       );
       for (const { hosts: same, body, exitCode } of folded(answered)) {
         session.print(`${same.join(', ')}${exitCode === 0 ? '' : ` (exit ${exitCode})`}:`);
-        session.print(body);
+        if (body !== '') session.print(body);
       }
       const lost = answers.flatMap((answer, index) =>
         answer.ok ? [] : [`${hosts[index] ?? ''}: ${String(answer.error)}`],

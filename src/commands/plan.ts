@@ -32,7 +32,9 @@ export const plan: Command = {
       const file = text(args, 'output');
       if (file !== undefined) await writeFile(file, planText(prepared.plan), { mode: 0o600 });
       for (const line of describePlan(prepared.plan)) session.print(line);
-      session.print(summarizePlan(prepared.plan));
+      const unseen = Object.keys(prepared.facts.unreachable);
+      if (unseen.length > 0) session.print(`Not looked at, because they cannot be reached: ${unseen.join(', ')}.`);
+      if (unseen.length === 0 || prepared.plan.waves.length > 0) session.print(summarizePlan(prepared.plan));
       return flag(args, 'detailed-exitcode') && prepared.plan.waves.length > 0 ? EXIT_CODES.PENDING : 0;
     }),
 };

@@ -53,6 +53,12 @@ export const reset: Command = {
         session.print(`The cluster’s certificates were kept in ${aside}.`);
       }
       session.print(`${owned.length} hosts were reset.`);
+      const unseen = Object.keys(facts.unreachable).filter((host) => limit?.has(host) ?? true);
+      if (unseen.length > (number(args, 'max-fail') ?? 0)) {
+        throw new KbinError('HOSTS', `${unseen.join(', ')} could not be reached and were not reset`, {
+          hint: 'Run the same command again when they are back. The certificates are kept until then.',
+        });
+      }
       return 0;
     }),
 };

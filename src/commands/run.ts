@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Engine } from '../engine/engine.ts';
 import type { Fleet } from '../engine/fleet.ts';
 import type { RunResult } from '../engine/run.ts';
-import { exitCodeOf } from '../errors.ts';
+import { EXIT_CODES, exitCodeOf } from '../errors.ts';
 import { loadInventory } from '../inventory/load.ts';
 import type { Emit } from '../model/event.ts';
 import type { HostName } from '../model/inventory.ts';
@@ -54,7 +54,7 @@ class Surroundings {
     const hosts = failedHosts(this.journal.events);
     this.emit({
       type: 'finished',
-      ok: exitCode === 0,
+      ok: exitCode === 0 || exitCode === EXIT_CODES.PENDING,
       exitCode,
       seconds,
       changed,

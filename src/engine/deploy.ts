@@ -1,7 +1,9 @@
 import { KbinError } from '../errors.ts';
+import type { Event } from '../model/event.ts';
 import type { Facts } from '../model/facts.ts';
 import type { HostName } from '../model/inventory.ts';
 import { stepsOf, type Plan } from '../model/plan.ts';
+import { planDigest } from '../plan/file.ts';
 import { planDigest } from '../plan/file.ts';
 import { preflight, type Finding } from '../plan/preflight.ts';
 import { quorumFault } from '../plan/quorum.ts';
@@ -25,14 +27,22 @@ export interface PrepareOptions {
   deep?: boolean;
 }
 
-function stopWhenUnreachable(facts: Facts, maxFail: number): void {
-  const down = Object.entries(facts.unreachable);
+function stopWhenUnreachable(facts: Facts, { maxFail, limit }: PrepareOptions): void {
+  const down = Object.entries(facts.unreachable).filter(([host]) => limit?.has(host) ?? true);
   if (down.length <= maxFail) return;
   const codes = new Set(down.map(([, { code }]) => code));
   const [code] = codes.size === 1 ? codes : ['CONNECT'];
+  const hints = [...new Set(down.flatMap(([, { hint }]) => hint ?? []))];
   throw new KbinError(code as KbinError['code'], `${down.length} hosts cannot be observed, ${maxFail} may fail`, {
-    evidence: down.map(([host, { message }]) => `${host}: ${message}`),
-    hint: 'Bring them back, or allow it with --max-fail.',
+    evidence: down.flatMap(([host, { message, evidence }]) => [
+      `${host}: ${message}`,
+      ...evidence.map((text) => `    ${text}`),
+    ]),
+    // A key that changed or a refused login is never a reason to go on without looking.
+    hint:
+      code === 'CONNECT' || hints.length !== 1
+        ? [...hints, 'Or go on without them: --max-fail.'].join(' ')
+        : hints.join(' '),
   });
 }
 
@@ -50,8 +60,9 @@ function stopWhenRefused(engine: Engine, facts: Facts): void {
 const line = ({ id, hosts, message, fix }: Finding): string =>
   `${hosts.length > 6 ? `${hosts.slice(0, 6).join(', ')} and ${hosts.length - 6} more` : hosts.join(', ')}: ${message} [${id}]. ${fix}`;
 
-function stopWhenUnfit(engine: Engine, facts: Facts): Finding[] {
-  const findings = preflight({ inventory: engine.inventory, desired: engine.desired, facts });
+function stopWhenUnfit(engine: Engine, facts: Facts, limit: PrepareOptions['limit']): Finding[] {
+  const isAbout = ({ hosts }: Finding): boolean => hosts.length === 0 || hosts.some((host) => limit?.has(host) ?? true);
+  const findings = preflight({ inventory: engine.inventory, desired: engine.desired, facts }).filter(isAbout);
   const errors = findings.filter((finding) => finding.severity === 'error');
   if (errors.length > 0) {
     throw new KbinError('PREFLIGHT', `preflight found ${errors.length} faults`, {
@@ -72,30 +83,30 @@ function stopWhenQuorumIsAtRisk({ inventory }: Engine, facts: Facts, plan: Plan)
   }
 }
 
+function sizeOf(plan: Plan, facts: Facts): Omit<Extract<Event, { type: 'planned' }>, 'type' | 'at'> {
+  const steps = stepsOf(plan);
+  return {
+    steps: steps.length,
+    waves: plan.waves.length,
+    hosts: new Set(steps.map((step) => step.host).filter((host) => facts.hosts[host] !== undefined)).size,
+    uploadBytes: steps.reduce((sum, { action }) => sum + ('compressedBytes' in action ? action.compressedBytes : 0), 0),
+    planDigest: planDigest(plan),
+    ...(plan.clusterId === null ? {} : { clusterId: plan.clusterId }),
+  };
+}
+
 /**
  * Observes and decides; changes nothing. `kbin plan` and `kbin deploy` share it, so that a plan cannot lie.
  * @throws KbinError CONNECT and its family for unreachable hosts, REFUSED, PREFLIGHT.
  */
 export async function prepare(engine: Engine, options: PrepareOptions): Promise<Prepared> {
   const facts = await observe(engine, options.deep);
-  stopWhenUnreachable(facts, options.maxFail);
+  stopWhenUnreachable(facts, options);
   stopWhenRefused(engine, facts);
-  const warnings = stopWhenUnfit(engine, facts);
+  const warnings = stopWhenUnfit(engine, facts, options.limit);
   const plan = planFor(engine, facts, options.limit);
   stopWhenQuorumIsAtRisk(engine, facts, plan);
-  engine.emit({
-    type: 'planned',
-    planDigest: planDigest(plan),
-    ...(plan.clusterId === null ? {} : { clusterId: plan.clusterId }),
-    steps: stepsOf(plan).length,
-    waves: plan.waves.length,
-    hosts: new Set(
-      stepsOf(plan)
-        .map((step) => step.host)
-        .filter((host) => facts.hosts[host] !== undefined),
-    ).size,
-    at: engine.clock.now(),
-  });
+  engine.emit({ type: 'planned', ...sizeOf(plan, facts), at: engine.clock.now() });
   return { facts, plan, warnings };
 }
 

@@ -14,7 +14,7 @@ import {
   type Acquired,
 } from '../remote/lock.ts';
 import { observeScript, parseObservation, type ObserveInput } from '../remote/observe.ts';
-import { resetScript } from '../remote/reset.ts';
+import { parseReset, resetScript } from '../remote/reset.ts';
 import { parseUpload, uploadScript, type UploadInput, type UploadResult } from '../remote/upload.ts';
 import type { Fleet } from './fleet.ts';
 
@@ -96,6 +96,13 @@ export class SshHost implements HostPort {
   }
 
   async reset(owned: Owned): Promise<void> {
-    await this.#succeed('reset', { script: resetScript(owned), timeoutSeconds: LIMITS.reset });
+    const output = await this.#run({ script: resetScript(owned), timeoutSeconds: LIMITS.reset });
+    const { failed, truncated } = parseReset(output);
+    if (output.exitCode === 0 && !truncated) return;
+    throw new KbinError('STEP', `reset on ${this.#name} ended with ${output.exitCode}: ${failed.join('; ')}`, {
+      host: this.#name,
+      evidence: [...failed, ...output.stderr.trim().split('\n').slice(-6)],
+      hint: 'Mend what the lines say and run the same command again: what is gone already is passed over.',
+    });
   }
 }

@@ -81,10 +81,10 @@ function assertMost(count: number, all: number): void {
 }
 
 /** The token; undefined when the host was lost since it was observed. Asking twice is safe: a run holds a lock once. */
-async function acquireOn(engine: Engine, host: HostName): Promise<number | undefined> {
+async function acquireOn(engine: Engine, host: HostName, leaseSeconds = LEASE_SECONDS): Promise<number | undefined> {
   const { world, inventory, operator, run } = engine;
   const { cluster } = inventory;
-  const wanted = { cluster, holder: operator.who, from: operator.from, run, leaseSeconds: LEASE_SECONDS };
+  const wanted = { cluster, holder: operator.who, from: operator.from, run, leaseSeconds };
   const answer = await askAgain(() => world.host(host).acquire(wanted)).catch((error: unknown) => {
     if (isLost(error)) return undefined;
     throw error;
@@ -96,6 +96,25 @@ async function acquireOn(engine: Engine, host: HostName): Promise<number | undef
     host,
     hint: `Wait for that run. If it is dead, its lease ends in ${expiresInSeconds} s.`,
   });
+}
+
+/**
+ * Keeps other operators out of these control planes for a time that nothing renews: for work that ends the cluster, and
+ * the lock with it. Returns what gives it back on the hosts it is told.
+ * @throws KbinError LOCKED when one of them is held.
+ */
+export async function holdFor(
+  engine: Engine,
+  anchors: readonly HostName[],
+  leaseSeconds: number,
+): Promise<(hosts: readonly HostName[]) => Promise<void>> {
+  try {
+    for (const host of anchors) await acquireOn(engine, host, leaseSeconds);
+  } catch (error) {
+    await release(engine, anchors);
+    throw error;
+  }
+  return (hosts) => release(engine, hosts);
 }
 
 async function release(engine: Engine, hosts: readonly HostName[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { KNOWN_PROGRAMS, LEFTOVERS } from '../catalog/requirements.ts';
 import { KbinError } from '../errors.ts';
-import type { Facts, HostFacts } from '../model/facts.ts';
+import type { Facts, HostFacts, Unreachable } from '../model/facts.ts';
 import { hasRole, type HostName } from '../model/inventory.ts';
 import type { Resource } from '../model/resource.ts';
 import type { ObserveInput } from '../remote/observe.ts';
@@ -47,10 +47,13 @@ export async function observeHost(engine: Engine, host: HostName, deep = false):
   return askAgain(() => engine.world.host(host).observe(input));
 }
 
-const messageOf = (error: unknown): { code: string; message: string } => ({
-  code: error instanceof KbinError ? error.code : 'BUG',
-  message: error instanceof Error ? error.message : String(error),
-});
+function unreachable(error: unknown): Unreachable {
+  if (!(error instanceof KbinError)) {
+    return { code: 'BUG', message: error instanceof Error ? error.message : String(error), evidence: [] };
+  }
+  const { code, message, hint, evidence } = error;
+  return { code, message, evidence, ...(hint === undefined ? {} : { hint }) };
+}
 
 export async function observeLocal(engine: Engine): Promise<Facts['local']> {
   const [certificates, clusterId, cache] = await Promise.all([
@@ -83,12 +86,12 @@ export async function observe(engine: Engine, deep = false): Promise<Facts> {
     const host = names[index] ?? '';
     if (answer.ok) facts.hosts[host] = answer.value;
     else {
-      facts.unreachable[host] = messageOf(answer.error);
+      facts.unreachable[host] = unreachable(answer.error);
       engine.emit({
         type: 'host',
         host,
         state: 'failed',
-        message: messageOf(answer.error).message,
+        message: unreachable(answer.error).message,
         at: engine.clock.now(),
       });
     }

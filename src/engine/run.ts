@@ -87,6 +87,7 @@ export class Run {
         phase: wave.phase,
         state,
         steps: wave.steps.length,
+        hosts: new Set(wave.steps.map((step) => step.host).filter((host) => wave.hosts.includes(host))).size,
         at: this.#engine.clock.now(),
       });
     tell('started');
@@ -244,7 +245,8 @@ export class Run {
 export const unreachableHosts = ({ unreachable }: Facts): Map<HostName, unknown> =>
   new Map(Object.entries(unreachable).map(([host, { code, message }]) => [host, new Error(`${code} ${message}`)]));
 
-const isInterruption = (error: unknown): error is KbinError => error instanceof KbinError && error.code === 'INTERRUPTED';
+const isInterruption = (error: unknown): error is KbinError =>
+  error instanceof KbinError && error.code === 'INTERRUPTED';
 
 const interrupted = (what: string): KbinError =>
   new KbinError('INTERRUPTED', `interrupted: ${what} was not started`, {

@@ -105,6 +105,14 @@ export interface ApiFacts {
   >;
 }
 
+/** Why a host could not be observed, as its error said it. */
+export interface Unreachable {
+  code: string;
+  message: string;
+  hint?: string;
+  evidence: readonly string[];
+}
+
 export interface Facts {
   /** Milliseconds since the epoch. */
   observedAt: number;
@@ -115,6 +123,6 @@ export interface Facts {
   };
   hosts: Record<HostName, HostFacts>;
   /** Hosts that could not be observed, with the reason. */
-  unreachable: Record<HostName, { code: string; message: string }>;
+  unreachable: Record<HostName, Unreachable>;
   api: ApiFacts | null;
 }

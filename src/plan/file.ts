@@ -1,6 +1,6 @@
 import { KbinError } from '../errors.ts';
 import { sha256 } from '../model/digest.ts';
-import type { Plan } from '../model/plan.ts';
+import type { Plan, Step } from '../model/plan.ts';
 
 const VERSION = 1;
 
@@ -34,7 +34,17 @@ export function parsePlan(text: string, file: string): Plan {
 }
 
 /** Identity of what a plan does, whenever it was made. */
-export const planDigest = (plan: Plan): string => sha256(JSON.stringify({ ...plan, observedAt: 0 }));
+export const planDigest = (plan: Plan): string =>
+  sha256(
+    JSON.stringify({
+      ...plan,
+      observedAt: 0,
+      waves: plan.waves.map((wave) => ({ ...wave, steps: wave.steps.map(deed) })),
+    }),
+  );
+
+/** A step without its reason: `expires in 12 days` is another text tomorrow, but the same step. */
+const deed = (step: Step): string => JSON.stringify({ ...step, why: '' });
 
 /**
  * Refuses a reviewed plan that is not what would be planned now.
@@ -48,7 +58,7 @@ export function assertSamePlan(reviewed: Plan, current: Plan, file: string): voi
   }
   if (planDigest(reviewed) === planDigest(current)) return;
   const ids = (plan: Plan): Map<string, string> =>
-    new Map(plan.waves.flatMap((wave) => wave.steps).map((step) => [step.id, JSON.stringify(step)]));
+    new Map(plan.waves.flatMap((wave) => wave.steps).map((step) => [step.id, deed(step)]));
   const before = ids(reviewed);
   const after = ids(current);
   const changed = [...after].filter(([id, step]) => before.get(id) !== step).map(([id]) => `now also: ${id}`);

@@ -206,6 +206,14 @@ export function resolvedInputs(
 
 const isKnown = (inputs: UnitInputs): inputs is Record<string, string> => !Object.values(inputs).includes(null);
 
+/** Whether content that the unit was started with is no longer on the host. A mode or an owner is no reason. */
+const isPutRight = (unit: Unit, input: HostInput): boolean =>
+  input.resources.some((resource) => {
+    if (!unit.restartsOn.includes(resource.id)) return false;
+    if (resource.kind !== 'file') return needsOf(resource, input).length > 0;
+    return input.facts.paths[resource.path]?.sha256 !== digestOf(resource, input.local, input.issued);
+  });
+
 function unitNeeds(unit: Unit, input: HostInput): Need[] {
   const fact = input.facts.units[unit.name];
   const inputs = unitInputs(unit, input);
@@ -224,6 +232,8 @@ function unitNeeds(unit: Unit, input: HostInput): Need[] {
   if (!isKnown(inputs) || unitInputsDigest(inputs) !== fact.startedWith) {
     return [{ why: 'what it runs with changed', action: action('restart') }];
   }
+  // Whoever edited a file by hand may have restarted the unit as well: then it runs with what is put right now.
+  if (active && isPutRight(unit, input)) return [{ why: 'what it runs with is put right', action: action('restart') }];
   if (!active) return [{ why: `is ${fact.active}`, action: action('start') }];
   return enable ? [{ why: 'is not enabled', action: { do: 'enable', unit: unit.name } }] : [];
 }

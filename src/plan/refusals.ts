@@ -1,4 +1,6 @@
-import type { Facts } from '../model/facts.ts';
+import { minorOf } from '../catalog/versions.ts';
+import { PLACES } from '../catalog/places.ts';
+import type { Facts, Owned } from '../model/facts.ts';
 import { hasRole, hostsWith, type Inventory } from '../model/inventory.ts';
 import { isFormed } from './quorum.ts';
 
@@ -11,10 +13,10 @@ export interface Refusal {
 const ETCD_DATA = '/var/lib/etcd/member';
 
 /** The operator has no CA, but the hosts carry a cluster: a fresh CA would lock everybody out of it. */
-function lostStore({ facts }: Ground): Refusal[] {
+function lostStore({ inventory, facts }: Ground): Refusal[] {
   if (facts.local.clusterId !== null) return [];
   return Object.entries(facts.hosts).flatMap(([host, { owned }]) =>
-    owned === null || owned.cluster.id === ''
+    owned === null || owned.cluster.id === '' || owned.cluster.name !== inventory.cluster
       ? []
       : [
           {
@@ -26,16 +28,17 @@ function lostStore({ facts }: Ground): Refusal[] {
   );
 }
 
-function otherCluster({ facts }: Ground): Refusal[] {
+function otherCluster({ inventory, facts }: Ground): Refusal[] {
   const id = facts.local.clusterId;
-  if (id === null) return [];
+  const isOurs = ({ cluster }: Owned): boolean =>
+    cluster.id === '' || cluster.id === id || (id === null && cluster.name === inventory.cluster);
   return Object.entries(facts.hosts).flatMap(([host, { owned }]) =>
-    owned === null || owned.cluster.id === id || owned.cluster.id === ''
+    owned === null || isOurs(owned)
       ? []
       : [
           {
             host,
-            message: `belongs to another cluster: ${owned.cluster.name} (${owned.cluster.id}), this one is ${id}`,
+            message: `belongs to another cluster: ${owned.cluster.name} (${owned.cluster.id}), this one is ${inventory.cluster} (${id ?? 'new'})`,
             fix: `Take it out of the inventory, or reset it from the inventory of ${owned.cluster.name}.`,
           },
         ],
@@ -69,6 +72,28 @@ function droppedMember({ inventory, facts }: Ground): Refusal[] {
     }));
 }
 
+/** Version of Kubernetes that a host's links lead to. */
+const installed = (facts: Facts, host: string): string | undefined =>
+  Object.values(facts.hosts[host]?.paths ?? {})
+    .map(({ target }) => target?.startsWith(`${PLACES.versions}/kubernetes/`) === true && target.split('/')[4])
+    .find((version) => typeof version === 'string');
+
+/** A kubelet's minor may only change on a drained node, and minors are taken one at a time behind an etcd snapshot. */
+function otherMinor({ inventory, facts }: Ground): Refusal[] {
+  const wanted = inventory.versions.kubernetes;
+  return inventory.hosts.flatMap(({ name }) => {
+    const running = installed(facts, name);
+    if (running === undefined || minorOf(running) === minorOf(wanted)) return [];
+    return [
+      {
+        host: name,
+        message: `runs Kubernetes ${running}, the inventory says ${wanted}: deploy does not change the minor version`,
+        fix: `Write versions.kubernetes: ${running}. Upgrades with drain, skew rules and snapshot are a procedure of their own.`,
+      },
+    ];
+  });
+}
+
 interface Ground {
   inventory: Inventory;
   facts: Facts;
@@ -80,4 +105,5 @@ export const refusals = (ground: Ground): Refusal[] => [
   ...otherCluster(ground),
   ...lostMember(ground),
   ...droppedMember(ground),
+  ...otherMinor(ground),
 ];

@@ -28,7 +28,8 @@ export class HostKeyCheck {
   async verify(blob: Buffer, login: Login, host: string): Promise<void> {
     const shown = hostKey(blob);
     const key: ShownKey = { host, place: login, shown, file: login.knownHosts[0] ?? '~/.ssh/known_hosts' };
-    const verdict = judge(await this.entries(login), login, shown);
+    if (judge(await this.entries(login), login, shown).state === 'known') return;
+    const verdict = judge(await this.#store.freshEntries(login.knownHosts), login, shown);
     if (verdict.state === 'known') return;
     if (verdict.state !== 'unknown' || login.hostKeys === 'strict') throw hostKeyFault(verdict, key);
     if (login.hostKeys === 'off') {

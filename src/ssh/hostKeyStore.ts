@@ -29,6 +29,12 @@ export class HostKeyStore {
     return lists.flat();
   }
 
+  /** The same as the files are this very moment: before a host is refused. */
+  async freshEntries(files: readonly string[]): Promise<KnownHost[]> {
+    this.#files.clear();
+    return this.entries(files);
+  }
+
   /** Adds a key that is still unknown; throws HOST_KEY when another process filed a different one meanwhile. */
   async accept(files: readonly string[], key: ShownKey): Promise<void> {
     const turn = this.#appending.then(() => this.#append(files, key));
@@ -77,8 +83,7 @@ export class HostKeyStore {
   async #append(files: readonly string[], key: ShownKey): Promise<void> {
     await mkdir(dirname(key.file), { recursive: true, mode: 0o700 });
     await locked(key.file, async () => {
-      this.#files.clear();
-      const verdict = judge(await this.entries(files), key.place, key.shown);
+      const verdict = judge(await this.freshEntries(files), key.place, key.shown);
       if (verdict.state === 'known') return;
       if (verdict.state !== 'unknown') throw hostKeyFault(verdict, key);
       const before = await readFile(key.file, 'utf8').catch(() => '');

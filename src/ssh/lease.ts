@@ -17,6 +17,8 @@ export function soleLease(client: Client, stream: Duplex): Lease {
     release: once(() => {
       client.end();
       const timer = setTimeout(() => stream.destroy(), GOODBYE_MS);
+      // A socket that still hangs keeps the process, and so this timer, alive; nothing else has to wait for it.
+      timer.unref();
       client.once('close', () => clearTimeout(timer));
     }),
   };

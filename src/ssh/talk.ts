@@ -25,7 +25,8 @@ export function talkFor(command: Command, { host, settings, become, carrierCode 
     host,
     method,
     startSeconds: SUDO_SECONDS,
-    timeoutSeconds: command.timeoutSeconds ?? settings.commandSeconds,
+    // The inventory gives slow hosts more time than kbin's own limits, never less.
+    timeoutSeconds: Math.max(command.timeoutSeconds ?? 0, settings.commandSeconds),
     ...(method === 'none' && carrierCode === undefined ? {} : { marker: randomMarker() }),
     ...(carrierCode === undefined ? {} : { carrierCode }),
     ...(method === 'sudo-password' && password !== undefined ? { password } : {}),

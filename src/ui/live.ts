@@ -1,7 +1,8 @@
 import type { Event } from '../model/event.ts';
 import { Canvas } from './canvas.ts';
 import { Progress } from './progress.ts';
-import { rowsOf, rowsWithin, type Row, type RowName } from './rows.ts';
+import type { Row, RowName } from './row.ts';
+import { rowsOf, rowsWithin } from './rows.ts';
 import { removePainter, setPainter, type Painter } from './terminal.ts';
 
 const HOSTS_LISTED = 12;

@@ -1,6 +1,6 @@
 import type { Event } from '../model/event.ts';
 import { plainLine } from './plainText.ts';
-import { answersText } from './rows.ts';
+import { answersText } from './phaseRow.ts';
 import { UploadProgress, type Lot } from './uploadProgress.ts';
 import { Warnings } from './warnings.ts';
 import { counted, size, rate, seconds, someOf } from './words.ts';
@@ -20,9 +20,11 @@ interface WaveCounts {
   answers: string;
 }
 
-/** `etcd`, or `node on worker-1, worker-2, worker-3 and 7 more` for one turn of a rolling change. */
+/** `etcd`, `node on worker-1, worker-2, worker-3 and 7 more` for one turn of a rolling change, or what is asked before it. */
 function labelOf({ wave, phase }: { wave: string; phase: string }): string {
-  return wave === phase ? phase : `${phase} on ${someOf(wave.slice(phase.length + 1).split('+'))}`;
+  if (wave === phase) return phase;
+  if (wave === `${phase}/before`) return `${phase} beforehand`;
+  return `${phase} on ${someOf(wave.slice(phase.length + 1).split('+'))}`;
 }
 
 const lotText = (to: string, { files, bytes, startedAt, lastAt }: Lot): string => {

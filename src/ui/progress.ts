@@ -27,7 +27,7 @@ export interface PhaseProgress {
   state: 'applying' | 'waiting' | 'done' | 'failed';
   startedAt: number;
   endedAt?: number;
-  /** Waves that were started, and those of them that run. */
+  /** Waves with steps that were started, and all waves that run. */
   turns: number;
   open: Set<string>;
   /** Hosts that the waves announced; as many as were seen where they did not say. */
@@ -100,7 +100,8 @@ export class Progress {
   #wave(event: Of<'wave'>): void {
     const row = this.#phase(event.phase, event.at);
     if (event.state === 'started') {
-      row.turns += 1;
+      // Waves without steps only ask their gate.
+      if (event.steps > 0) row.turns += 1;
       row.open.add(event.wave);
       row.steps += event.steps;
       row.expectedHosts += event.hosts ?? 0;

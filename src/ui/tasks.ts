@@ -1,6 +1,6 @@
 import { Listr, ListrTaskState } from 'listr2';
 import { liveRenderer, type Stage } from './liveRenderer.ts';
-import { ROW_NAMES, type Row } from './rows.ts';
+import { ROW_NAMES, type Row } from './row.ts';
 
 const STATES: Readonly<Record<Row['state'], ListrTaskState>> = {
   running: ListrTaskState.STARTED,

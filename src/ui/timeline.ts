@@ -38,8 +38,10 @@ const barOf = (label: string, spans: readonly Span[], parts: Part[]): Bar => ({
   outcome: outcomeOf(spans),
 });
 
+/** One bar a phase, in the order of their beginning; those that begin together as the plan has them. */
 function phaseBars({ waves }: Spans): Bar[] {
-  return PHASES.flatMap((phase) => {
+  const firstStart = ({ parts }: Bar): number => parts[0]?.start ?? 0;
+  const all = PHASES.flatMap((phase) => {
     const own = waves.filter((wave) => wave.phase === phase);
     const parts = own.flatMap(({ start, appliedAt, end }) => [
       { start, end: appliedAt, sign: APPLYING },
@@ -47,6 +49,7 @@ function phaseBars({ waves }: Spans): Bar[] {
     ]);
     return own.length === 0 ? [] : [barOf(phase, own, parts)];
   });
+  return all.sort((a, b) => firstStart(a) - firstStart(b));
 }
 
 function bars(spans: Spans): Bar[] {

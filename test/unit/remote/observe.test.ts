@@ -414,6 +414,8 @@ describe('an answer', () => {
     for (let length = 0; length < whole.length; length += step)
       expect(codeOf(() => parse(whole.slice(0, length)))).toBe('STEP');
     expect(codeOf(() => parse(whole.slice(0, -1)))).toBe('STEP');
+    const lines = `${whole.slice(0, whole.lastIndexOf('%end'))}a/b:1\nc/d:2\n`;
+    for (const text of [lines, lines.slice(0, -6)]) expect(codeOf(() => parse(text))).toBe('STEP');
     expect(() => parse(whole)).not.toThrow();
   });
 

@@ -84,6 +84,23 @@ test('a gate tells its first answers as they change and is patient after that', 
   expect(lines[5]).toBe('[ 14.0s] etcd on cp-1: gate waits: lag 14 (cp-1)');
 });
 
+test('turns and what is asked before them are told by their hosts', () => {
+  const passed = (wave: string): Event => ({
+    type: 'gate',
+    wave,
+    phase: 'etcd',
+    probe: 'etcd',
+    state: 'passed',
+    answers: {},
+    at: 0,
+  });
+  expect(linesOf(['etcd/before', 'etcd/cp-1', 'etcd/a+b+c+d+e'].map(passed))).toEqual([
+    '[  0.0s] etcd beforehand: gate passed',
+    '[  0.0s] etcd on cp-1: gate passed',
+    '[  0.0s] etcd on a, b, c and 2 more: gate passed',
+  ]);
+});
+
 test('the same warning of many hosts is told three times and then counted', () => {
   const warnings = manyHosts(50)
     .filter((event) => event.type === 'host' && event.state === 'observed')

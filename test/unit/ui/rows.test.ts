@@ -1,7 +1,9 @@
 import { expect, test } from '@jest/globals';
 import type { Event } from '../../../src/model/event.ts';
 import { Progress } from '../../../src/ui/progress.ts';
-import { answersText, rowsOf, rowsWithin, type Row, type View } from '../../../src/ui/rows.ts';
+import { answersText } from '../../../src/ui/phaseRow.ts';
+import { ROW_NAMES, type Row, type View } from '../../../src/ui/row.ts';
+import { rowsOf, rowsWithin } from '../../../src/ui/rows.ts';
 import { failedRun, hostNames, manyHosts, threeHosts } from './recorded.ts';
 
 const view = (now: number, isOver = false): View => ({ now, hostsListed: 12, failuresListed: 6, isOver });
@@ -12,50 +14,61 @@ const progressOf = (events: readonly Event[]): Progress => {
 };
 const textOf = (rows: readonly Row[]): string[] =>
   rows.flatMap(({ state, text, below }) => [`${state}: ${text}`, ...below.map((line) => `    ${line}`)]);
+/** By row, so that the order of the phase table is not repeated here. */
+const byName = (rows: readonly Row[]): Record<string, string[]> =>
+  Object.fromEntries(rows.map((row) => [row.name, textOf([row])]));
 const at = (seconds: number): Row[] => {
   const now = threeHosts[0]!.at + seconds * 1000;
   return rowsOf(progressOf(threeHosts.filter((event) => event.at <= now)), view(now));
 };
 
 test('rows tell what happens at a moment: uploads beside phases, hosts below the phase that applies', () => {
-  expect(textOf(at(1.94))).toEqual([
-    'done: observe        0.5 s  3 hosts',
-    'done: plan                  298 steps in 11 waves on 3 hosts',
-    'running: uploads        1.3 s  231 MB of 668 MB, 178 MB/s, to 3 hosts',
-    '    cp-1: kube-scheduler, haproxy',
-    '    cp-2: kube-scheduler, haproxy',
-    '    cp-3: kube-apiserver, kube-controller-manager',
-    'done: certificates   0.2 s  29 steps',
-    'done: host           0.5 s  3 hosts',
-    'running: runtime        0.6 s  0 of 3 hosts',
-    '    applying cp-1, cp-2, cp-3',
-    'running: etcd           0.6 s  2 of 3 hosts',
-    '    applying cp-3',
-    '    applied cp-1, cp-2',
-  ]);
+  const rows = at(1.94);
+  expect(byName(rows)).toEqual({
+    observe: ['done: observe        0.5 s  3 hosts'],
+    plan: ['done: plan                  298 steps in 11 waves on 3 hosts'],
+    uploads: [
+      'running: uploads        1.3 s  231 MB of 668 MB, 178 MB/s, to 3 hosts',
+      '    cp-1: kube-scheduler, haproxy',
+      '    cp-2: kube-scheduler, haproxy',
+      '    cp-3: kube-apiserver, kube-controller-manager',
+    ],
+    certificates: ['done: certificates   0.2 s  29 steps'],
+    host: ['done: host           0.5 s  3 hosts'],
+    runtime: ['running: runtime        0.6 s  0 of 3 hosts', '    applying cp-1, cp-2, cp-3'],
+    etcd: ['running: etcd           0.6 s  2 of 3 hosts', '    applying cp-3', '    applied cp-1, cp-2'],
+  });
+  const order = rows.map(({ name }) => ROW_NAMES.indexOf(name));
+  expect(order).toEqual([...order].sort((a, b) => a - b));
 });
 
 test('a phase that waits says what its gate waits for', () => {
   const row = at(6).find(({ name }) => name === 'apiserver');
-  expect(row?.text).toBe(
-    'apiserver      2.6 s  3 of 3 hosts, gate waits: readyz answers 500: poststarthook/rbac/bootstrap-roles (cp-3)',
-  );
+  expect(textOf([row!])).toEqual([
+    'running: apiserver      2.6 s  3 of 3 hosts, waits for its gate',
+    '    readyz answers 500: poststarthook/rbac/bootstrap-roles (cp-3)',
+  ]);
 });
 
 test('at the end every phase has its row, with the time and its gate’s share', () => {
-  expect(textOf(at(20)).slice(2)).toEqual([
-    'done: uploads        3.9 s  668 MB, 173 MB/s',
-    'done: certificates   0.2 s  29 steps',
-    'done: host           0.5 s  3 hosts',
-    'done: runtime        1.2 s  3 hosts, gate 0.2 s',
-    'done: etcd           2.1 s  3 hosts, gate 1.4 s',
-    'done: apiserver      3.3 s  3 hosts, gate 2.5 s',
-    'done: controllers    2.4 s  3 hosts, gate 1.8 s',
-    'done: bootstrap      0.1 s  4 steps',
-    'done: balancer       0.6 s  3 hosts, gate 0.2 s',
-    'done: node           2.6 s  3 hosts, gate 1.6 s',
-    'done: network        3.3 s  3 hosts, gate 2.6 s',
+  expect(
+    at(20)
+      .slice(2)
+      .map(({ state, text }) => `${state}: ${text}`)
+      .sort(),
+  ).toEqual([
     'done: addons         4.8 s  4 steps, gate 4.6 s',
+    'done: apiserver      3.3 s  3 hosts, gate 2.5 s',
+    'done: balancer       0.6 s  3 hosts, gate 0.2 s',
+    'done: bootstrap      0.1 s  4 steps',
+    'done: certificates   0.2 s  29 steps',
+    'done: controllers    2.4 s  3 hosts, gate 1.8 s',
+    'done: etcd           2.1 s  3 hosts, gate 1.4 s',
+    'done: host           0.5 s  3 hosts',
+    'done: network        3.3 s  3 hosts, gate 2.6 s',
+    'done: node           2.6 s  3 hosts, gate 1.6 s',
+    'done: runtime        1.2 s  3 hosts, gate 0.2 s',
+    'done: uploads        3.9 s  668 MB, 173 MB/s',
   ]);
 });
 
@@ -64,7 +77,8 @@ test('a failed run shows the failed phase, and as stopped what had no end', () =
   const rows = rowsOf(progressOf(failedRun), view(now, true));
   expect(rows.find(({ name }) => name === 'apiserver')).toMatchObject({
     state: 'failed',
-    text: 'apiserver      3.3 s  3 of 3 hosts, gate failed: connection refused on 6443 (cp-3)',
+    text: 'apiserver      3.3 s  3 of 3 hosts, gate failed',
+    below: ['connection refused on 6443 (cp-3)'],
   });
   const cut = threeHosts.filter((event) => event.at <= threeHosts[0]!.at + 8000);
   expect(rowsOf(progressOf(cut), view(now, true)).find(({ name }) => name === 'node')?.state).toBe('stopped');
@@ -117,6 +131,20 @@ test('failures of many kinds are folded to names, none of which is lost', () => 
   for (const host of hostNames(40)) expect(text).toContain(host);
 });
 
+test('on a small screen one kind of failure is told in full and the others by name', () => {
+  const failed = hostNames(9).map((host, index): Event => ({
+    type: 'host',
+    host,
+    state: 'failed',
+    message: `fault ${index}`,
+    at: index,
+  }));
+  const lines = textOf(rowsWithin(progressOf(failed), 5, view(1000)));
+  expect(lines.slice(1, 2)).toEqual(['    ✖ worker-0001: fault 0']);
+  expect(lines).toHaveLength(3);
+  for (const host of hostNames(9)) expect(lines.join('\n')).toContain(host);
+});
+
 test('turns of a rolling change are one row that counts them', () => {
   const turn = (host: string, start: number): Event[] => [
     { type: 'wave', wave: `etcd/${host}`, phase: 'etcd', state: 'started', steps: 2, hosts: 1, at: start },
@@ -125,7 +153,15 @@ test('turns of a rolling change are one row that counts them', () => {
     { type: 'wave', wave: `etcd/${host}`, phase: 'etcd', state: 'applied', steps: 2, at: start + 500 },
     { type: 'wave', wave: `etcd/${host}`, phase: 'etcd', state: 'done', steps: 2, at: start + 900 },
   ];
-  const events = [...turn('cp-1', 0), ...turn('cp-2', 1000)];
+  // What is asked before the first turn is none.
+  const before = { type: 'wave', wave: 'etcd/before', phase: 'etcd', steps: 0, at: 0 } as const;
+  const events: Event[] = [
+    { ...before, state: 'started' },
+    { ...before, state: 'applied' },
+    { ...before, state: 'done' },
+    ...turn('cp-1', 0),
+    ...turn('cp-2', 1000),
+  ];
   expect(textOf(rowsOf(progressOf(events), view(2000)))).toEqual(['done: etcd           1.9 s  2 hosts, turn 2']);
   expect(textOf(rowsOf(progressOf(events.slice(0, -3)), view(1200)))).toEqual([
     'running: etcd           1.2 s  1 of 2 hosts, turn 2',
@@ -136,7 +172,7 @@ test('turns of a rolling change are one row that counts them', () => {
 
 test('answers that are the same are told once', () => {
   expect(answersText({ a: 'no leader', b: 'no leader', c: 'lag', d: 'x\x1b[1m' })).toBe(
-    'no leader (a, b), lag (c), 1 other answers',
+    'no leader (a, b), lag (c), 1 other answer',
   );
   expect(answersText(Object.fromEntries(hostNames(9).map((host) => [host, 'no leader'])))).toBe(
     'no leader (9 hosts, worker-0001 first)',

@@ -11,8 +11,8 @@ observe       =                                                            0.45 
 uploads         ~~~~~~~~~~~~                                               3.85 s
 certificates    =                                                          0.18 s
 host            ==                                                         0.47 s
-runtime           ===.                                                     1.17 s
 etcd              ==.....                                                  2.11 s
+runtime           ===.                                                     1.17 s
 apiserver               ===........                                        3.29 s
 controllers                        ==......                                2.39 s
 bootstrap                          =                                       0.10 s
