@@ -4,20 +4,22 @@ import type { Facts } from '../model/facts.ts';
 import type { HostName } from '../model/inventory.ts';
 import { stepsOf, type Plan } from '../model/plan.ts';
 import { planDigest } from '../plan/file.ts';
-import { planDigest } from '../plan/file.ts';
 import { preflight, type Finding } from '../plan/preflight.ts';
 import { quorumFault } from '../plan/quorum.ts';
 import { refusals } from '../plan/refusals.ts';
 import type { Engine } from './engine.ts';
+import { Failures } from './failures.ts';
 import { ClusterLock } from './lock.ts';
 import { observe } from './observe.ts';
 import { planFor } from './planning.ts';
-import { Run, unreachableHosts, type RunOptions, type RunResult } from './run.ts';
+import { Run, type RunOptions, type RunResult } from './run.ts';
 
 export interface Prepared {
   facts: Facts;
   plan: Plan;
   warnings: Finding[];
+  /** Hosts that the plan was limited to. */
+  limit?: ReadonlySet<HostName>;
 }
 
 export interface PrepareOptions {
@@ -107,16 +109,23 @@ export async function prepare(engine: Engine, options: PrepareOptions): Promise<
   const plan = planFor(engine, facts, options.limit);
   stopWhenQuorumIsAtRisk(engine, facts, plan);
   engine.emit({ type: 'planned', ...sizeOf(plan, facts), at: engine.clock.now() });
-  return { facts, plan, warnings };
+  return { facts, plan, warnings, ...(options.limit === undefined ? {} : { limit: options.limit }) };
 }
 
 /** Executes a plan that was made from these facts, under the cluster lock. */
 export async function execute(engine: Engine, prepared: Prepared, options: RunOptions): Promise<RunResult> {
-  const { facts, plan } = prepared;
-  if (plan.waves.length === 0) return { changed: 0, failed: unreachableHosts(facts) };
+  const { facts, plan, limit } = prepared;
+  const allowance = { ...options, ...(limit === undefined ? {} : { limit }) };
+  if (plan.waves.length === 0) return { changed: 0, failed: new Failures(facts, allowance).counted() };
   const lock = await ClusterLock.acquire(engine, new Set(Object.keys(facts.hosts)));
   try {
-    return await new Run({ engine, plan, facts, lock, options }).execute();
+    return await new Run({
+      engine,
+      plan,
+      facts,
+      lock,
+      options: allowance,
+    }).execute();
   } finally {
     await lock.release();
   }

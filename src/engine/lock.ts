@@ -53,6 +53,12 @@ export class ClusterLock {
     if (this.#lost !== undefined) throw this.#lost;
   }
 
+  /** Asks the hosts before throwing as assertHeld does: for what no host fences, such as writing to the API. */
+  async assertStillHeld(): Promise<void> {
+    await this.#renew();
+    this.assertHeld();
+  }
+
   async release(): Promise<void> {
     clearInterval(this.#timer);
     await release(this.#engine, this.#anchors);

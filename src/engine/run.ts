@@ -1,21 +1,20 @@
-import { exitCodeOf, KbinError } from '../errors.ts';
+import { KbinError } from '../errors.ts';
 import type { Facts } from '../model/facts.ts';
 import type { HostName } from '../model/inventory.ts';
 import type { Plan, Step, Wave } from '../model/plan.ts';
-import { quorumFault } from '../plan/quorum.ts';
 import { applyHost, forget, type ApplyContext } from './apply.ts';
 import type { Engine } from './engine.ts';
+import { Failures, type Allowance } from './failures.ts';
 import { fanOut } from './fanOut.ts';
 import type { ClusterLock } from './lock.ts';
 import { observeLocal } from './observe.ts';
 import { Uploads } from './uploads.ts';
+import { assertQuorum, passWaveGate, type WaveGround } from './waveGate.ts';
 
 /** Objects applied at once. */
 const API_AT_ONCE = 8;
 
-export interface RunOptions {
-  /** Hosts that may fail before the run stops. */
-  maxFail: number;
+export interface RunOptions extends Allowance {
   /** How long every gate waits, instead of its own limit. */
   gateSeconds?: number;
 }
@@ -31,7 +30,7 @@ export class Run {
   readonly #plan: Plan;
   readonly #lock: ClusterLock;
   readonly #options: RunOptions;
-  readonly #failed: Map<HostName, unknown>;
+  readonly #failures: Failures;
   #context: ApplyContext;
   readonly #abort = new AbortController();
   #changed = 0;
@@ -41,7 +40,7 @@ export class Run {
     this.#plan = input.plan;
     this.#lock = input.lock;
     this.#options = input.options;
-    this.#failed = unreachableHosts(input.facts);
+    this.#failures = new Failures(input.facts, input.options);
     this.#context = {
       engine: input.engine,
       token: input.lock.token,
@@ -52,7 +51,10 @@ export class Run {
 
   /** @throws the first failure that stopped the run; failures within `maxFail` are in the result. */
   async execute(): Promise<RunResult> {
-    const uploads = await Uploads.start(this.#engine, this.#plan, this.#context.facts);
+    const uploads = await Uploads.start(this.#engine, this.#plan, {
+      facts: this.#context.facts,
+      failures: this.#failures,
+    });
     const passed = new Map<string, Promise<void>>();
     for (const wave of this.#plan.waves) {
       const before = wave.after.flatMap((id) => passed.get(id) ?? []);
@@ -70,7 +72,7 @@ export class Run {
       this.#abort.abort();
       await uploads.stop();
     }
-    return { changed: this.#changed, failed: this.#failed };
+    return { changed: this.#changed, failed: this.#failures.counted() };
   }
 
   get #isStopped(): boolean {
@@ -93,12 +95,13 @@ export class Run {
     tell('started');
     try {
       await this.#issue(wave.steps.filter((step) => step.host === 'local'));
-      this.#assertQuorum(wave);
+      assertQuorum(this.#ground, wave);
       await this.#applyHosts(wave, uploads);
-      this.#assertQuorum({ ...wave, steps: [] });
+      // Now for the members that the wave lost.
+      assertQuorum(this.#ground, { ...wave, steps: [] });
       await this.#applyObjects(wave.steps.filter((step) => step.host === 'api'));
       tell('applied');
-      await this.#gate(wave);
+      await passWaveGate(this.#ground, wave);
       tell('done');
     } catch (error) {
       this.#abort.abort();
@@ -107,15 +110,10 @@ export class Run {
     }
   }
 
-  /** Before a wave for what it stops, after it for the members that it lost. */
-  #assertQuorum(wave: Wave): void {
-    const { facts, engine } = this.#context;
-    const fault = quorumFault({ inventory: engine.inventory, facts }, wave, this.#failed);
-    if (fault === undefined) return;
-    throw new KbinError('HOSTS', fault, {
-      evidence: [...this.#failed].flatMap(([host, error]) => describe(host, error)),
-      hint: 'Bring them back and run the same command again.',
-    });
+  get #ground(): WaveGround {
+    const { engine, facts } = this.#context;
+    const signal = AbortSignal.any([engine.signal, this.#abort.signal]);
+    return { ...this.#options, engine, facts, failures: this.#failures, signal };
   }
 
   async #issue(steps: readonly Step[]): Promise<void> {
@@ -151,13 +149,13 @@ export class Run {
       if (step.host === 'local' || step.host === 'api') continue;
       byHost.set(step.host, [...(byHost.get(step.host) ?? []), step]);
     }
-    const hosts = [...byHost.keys()].filter((host) => !this.#failed.has(host));
+    const hosts = [...byHost.keys()].filter((host) => !this.#failures.has(host));
     const answers = await fanOut(hosts, this.#engine.parallel, async (host) => {
       if (this.#isStopped) throw interrupted(`${wave.id} on ${host}`);
       await this.#applyHost(wave, host, { steps: byHost.get(host) ?? [], uploads });
     });
     const errors = answers.flatMap((answer) => (answer.ok ? [] : [answer.error]));
-    this.#stopWhenTooMany(errors.filter((error) => !isInterruption(error)));
+    this.#failures.stopWhenTooMany(errors.filter((error) => !isInterruption(error)));
     const givenUp = errors.find(isInterruption);
     if (givenUp !== undefined) throw givenUp;
   }
@@ -176,11 +174,11 @@ export class Run {
         at: clock.now(),
       });
     // While it waited, a wave beside this one may have lost the host.
-    if (this.#failed.has(host)) return;
+    if (this.#failures.has(host)) return;
     tell('started');
     try {
       await work.uploads.ready(host, wave.phase);
-      if (this.#isStopped || this.#failed.has(host)) throw interrupted(`${wave.id} on ${host}`);
+      if (this.#isStopped || this.#failures.has(host)) throw interrupted(`${wave.id} on ${host}`);
       this.#lock.assertHeld();
       const own = work.steps.filter((step) => step.action.do !== 'binary');
       await applyHost(this.#context, host, own);
@@ -188,62 +186,30 @@ export class Run {
       this.#changed += work.steps.length;
       tell('done');
     } catch (error) {
-      if (isInterruption(error) && this.#failed.has(host)) return;
+      if (isInterruption(error) && this.#failures.has(host)) return;
       if (isInterruption(error)) throw error;
-      this.#failed.set(host, error);
-      work.uploads.abandon(host);
+      this.#failures.add(host, error);
       tell('failed', error instanceof Error ? error.message : String(error));
       throw error;
     }
   }
 
-  #stopWhenTooMany(errors: readonly unknown[]): void {
-    if (errors.length === 0 || this.#failed.size <= this.#options.maxFail) return;
-    const [first] = errors;
-    if (this.#failed.size === 1) throw first;
-    const codes = new Set(errors.map(exitCodeOf));
-    const code = codes.size === 1 && first instanceof KbinError ? first.code : 'HOSTS';
-    throw new KbinError(code, `${this.#failed.size} hosts failed, ${this.#options.maxFail} may`, {
-      evidence: [...this.#failed].flatMap(([host, error]) => describe(host, error)),
-      hint: 'Mend these hosts and run the same command again.',
-    });
-  }
-
   async #applyObjects(steps: readonly Step[]): Promise<void> {
     if (steps.length === 0) return;
     const { engine } = this.#context;
-    const api = engine.world.api(this.#failed);
+    await this.#lock.assertStillHeld();
+    const api = engine.world.api(this.#failures);
     const answers = await fanOut(steps, API_AT_ONCE, async (step) => {
       const { action } = step;
       if (action.do === 'apply') await api.serverSideApply(action.object);
-      if (action.do === 'node' && !this.#failed.has(action.settings.host)) await api.applyNodeSettings(action.settings);
+      if (action.do === 'node' && !this.#failures.has(action.settings.host))
+        await api.applyNodeSettings(action.settings);
       this.#done(step);
     });
     const broken = answers.find((answer) => !answer.ok);
     if (broken !== undefined) throw broken.error;
   }
-
-  async #gate(wave: Wave): Promise<void> {
-    if (wave.gate === undefined) return;
-    const hosts = wave.hosts.filter((host) => !this.#failed.has(host));
-    if (hosts.length === 0) {
-      throw new KbinError('HOSTS', `no host is left in ${wave.phase}`, {
-        hint: 'Mend the failed hosts and run again.',
-      });
-    }
-    const { engine } = this.#context;
-    const withinSeconds = this.#options.gateSeconds ?? wave.gate.withinSeconds;
-    const signal = AbortSignal.any([engine.signal, this.#abort.signal]);
-    await engine.world.passGate(
-      { wave: wave.id, phase: wave.phase, gate: { ...wave.gate, withinSeconds }, hosts },
-      signal,
-    );
-  }
 }
-
-/** Hosts that could not be observed, with why. */
-export const unreachableHosts = ({ unreachable }: Facts): Map<HostName, unknown> =>
-  new Map(Object.entries(unreachable).map(([host, { code, message }]) => [host, new Error(`${code} ${message}`)]));
 
 const isInterruption = (error: unknown): error is KbinError =>
   error instanceof KbinError && error.code === 'INTERRUPTED';
@@ -252,9 +218,3 @@ const interrupted = (what: string): KbinError =>
   new KbinError('INTERRUPTED', `interrupted: ${what} was not started`, {
     hint: 'Run the same command again: it goes on.',
   });
-
-const describe = (host: HostName, error: unknown): string[] => {
-  const message = error instanceof Error ? error.message : String(error);
-  const evidence = error instanceof KbinError ? error.evidence.map((line) => `    ${line}`) : [];
-  return [`${host}: ${message}`, ...evidence];
-};

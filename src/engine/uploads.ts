@@ -7,6 +7,7 @@ import type { HostName } from '../model/inventory.ts';
 import type { PhaseName } from '../model/phase.ts';
 import { stepsOf, type Plan, type Step } from '../model/plan.ts';
 import type { Engine } from './engine.ts';
+import type { Failures } from './failures.ts';
 import pLimit from 'p-limit';
 
 /** Streams to one host at once: two keep the link busy while the host hashes. */
@@ -66,10 +67,19 @@ async function send(engine: Engine, host: HostName, parcel: Parcel): Promise<voi
 export class Uploads {
   readonly #pending = new Map<string, Promise<void>[]>();
   readonly #abort = new AbortController();
-  readonly #abandoned = new Set<HostName>();
+  readonly #failures: Pick<Failures, 'has'>;
 
-  static async start(engine: Engine, plan: Plan, facts: Facts): Promise<Uploads> {
-    const uploads = new Uploads();
+  private constructor(failures: Pick<Failures, 'has'>) {
+    this.#failures = failures;
+  }
+
+  /** Starts nothing for a host that has failed by then. */
+  static async start(
+    engine: Engine,
+    plan: Plan,
+    { facts, failures }: { facts: Facts; failures: Pick<Failures, 'has'> },
+  ): Promise<Uploads> {
+    const uploads = new Uploads(failures);
     const byHost = new Map<HostName, Step[]>();
     for (const step of stepsOf(plan)) byHost.set(step.host, [...(byHost.get(step.host) ?? []), step]);
     const parcels = new Map<HostName, Parcel[]>();
@@ -96,7 +106,7 @@ export class Uploads {
   }
 
   async #sendOne(engine: Engine, host: HostName, parcel: Parcel): Promise<void> {
-    if (this.#abort.signal.aborted || this.#abandoned.has(host))
+    if (this.#abort.signal.aborted || this.#failures.has(host))
       throw new KbinError('INTERRUPTED', `upload of ${parcel.artifact.name} to ${host} was not started`);
     const { name, bytes, zstdBytes } = parcel.artifact;
     const compressedBytes = (parcel.encoding === 'zstd' ? zstdBytes : undefined) ?? parcel.artifact.compressedBytes;
@@ -134,11 +144,6 @@ export class Uploads {
   /** Resolves when everything that a host needs for a phase is there. */
   async ready(host: HostName, phase: PhaseName): Promise<void> {
     await Promise.all(this.#pending.get(`${host} ${phase}`) ?? []);
-  }
-
-  /** Starts nothing more for a host that failed. */
-  abandon(host: HostName): void {
-    this.#abandoned.add(host);
   }
 
   /** Starts nothing more and waits for what is under way. */

@@ -206,13 +206,26 @@ export function resolvedInputs(
 
 const isKnown = (inputs: UnitInputs): inputs is Record<string, string> => !Object.values(inputs).includes(null);
 
-/** Whether content that the unit was started with is no longer on the host. A mode or an owner is no reason. */
+/** Whether the host holds something else than the content of the resource. A mode or an owner is no difference. */
+function isOther(resource: Resource, { facts: { paths }, local, issued }: HostInput): boolean {
+  switch (resource.kind) {
+    case 'file':
+      return paths[resource.path]?.sha256 !== digestOf(resource, local, issued);
+    case 'pair':
+      return paths[`${resource.path}/tls.crt`]?.sha256 !== digestOf(resource, local, issued);
+    case 'binary':
+      return (
+        paths[resource.path]?.sha256 !== digestOf(resource, local, issued) ||
+        paths[resource.link]?.target !== resource.path
+      );
+    default:
+      return false;
+  }
+}
+
+/** Whether content that the unit was started with is no longer on the host. */
 const isPutRight = (unit: Unit, input: HostInput): boolean =>
-  input.resources.some((resource) => {
-    if (!unit.restartsOn.includes(resource.id)) return false;
-    if (resource.kind !== 'file') return needsOf(resource, input).length > 0;
-    return input.facts.paths[resource.path]?.sha256 !== digestOf(resource, input.local, input.issued);
-  });
+  input.resources.some((resource) => unit.restartsOn.includes(resource.id) && isOther(resource, input));
 
 function unitNeeds(unit: Unit, input: HostInput): Need[] {
   const fact = input.facts.units[unit.name];

@@ -1,6 +1,6 @@
 import { hostPath, recordName } from './allowed.ts';
 import { shellQuote, shellWords } from './quote.ts';
-import { compact, FINGERPRINT, REMEMBER } from './shell.ts';
+import { compact, FINGERPRINT, HASH, REMEMBER } from './shell.ts';
 
 /**
  * Lines `sha256  path` for large versioned files. Those that PLACES.verified knows by size, times and inode are not read.
@@ -11,6 +11,7 @@ export function recallScript(input: { immutable: readonly string[]; deep: boolea
   if (input.immutable.length === 0) return '';
   const rows = input.immutable.map((path) => `${shellQuote(hostPath(path))}) name=${recordName(path)};;`);
   return compact(`
+    ${HASH}
     ${REMEMBER}
     recall() {
       case $path in
@@ -26,7 +27,7 @@ export function recallScript(input: { immutable: readonly string[]; deep: boolea
       if [ ! -f "$path" ] || [ -h "$path" ]; then continue; fi
       if recall 2>/dev/null; then
         printf '%s  %s\\n' "$digest" "$path"
-      elif digest=$(sha256sum <"$path"); then
+      elif digest=$(hash_of "$path"); then
         digest=\${digest%% *}
         printf '%s  %s\\n' "$digest" "$path"
         if [ -d ./var/lib/kbin/verified ]; then remember "$digest" "$path" "$name"; fi

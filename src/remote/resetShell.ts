@@ -34,11 +34,13 @@ const UNITS = compact(`
 /** containerd's unit has KillMode=process: shims and containers outlive it. New ones can appear while others end. */
 const CONTAINERS = compact(`
   kill_group() {
-    if [ ! -f "$1/cgroup.procs" ]; then return; fi
-    while read -r pid; do
-      alive=1
-      kill -9 "$pid"
-    done <"$1/cgroup.procs"
+    if [ ! -d "$1" ]; then return; fi
+    if [ -f "$1/cgroup.procs" ]; then
+      while read -r pid; do
+        alive=1
+        kill -9 "$pid"
+      done <"$1/cgroup.procs"
+    fi
     for child in "$1"/*/; do kill_group "\${child%/}"; done
   }
   end_containers() {

@@ -3,7 +3,7 @@ import type { Encoding, Output } from '../model/ports.ts';
 import { fileMode, hostPath, recordName, runId } from './allowed.ts';
 import { EXITS } from './exits.ts';
 import { shellQuote } from './quote.ts';
-import { compact, FINGERPRINT, PRELUDE, REMEMBER } from './shell.ts';
+import { compact, FINGERPRINT, HASH, PRELUDE, REMEMBER } from './shell.ts';
 
 /** One artifact for one place on a host. */
 export interface UploadInput {
@@ -65,7 +65,7 @@ const PRESENT = compact(`
     if [ ! -f "$target" ] || [ -h "$target" ]; then return 1; fi
     known= digest=
     { read -r digest known <"${verified}/$record_name"; } 2>/dev/null
-    if [ "$known" != "$(stat -c '${FINGERPRINT}' -- "$target")" ]; then digest=$(sha256sum <"$target"); fi
+    if [ "$known" != "$(stat -c '${FINGERPRINT}' -- "$target")" ]; then digest=$(hash_of "$target"); fi
     [ "\${digest%% *}" = "$sha256" ]
   }
   settle() {
@@ -118,7 +118,7 @@ const RECEIVE = compact(`
   chmod -- "$mode" "$part" || blocked
   sync -- "$part" &
   flush=$!
-  digest=$(sha256sum <"$part")
+  digest=$(hash_of "$part")
   wait "$flush" || give_up ${EXITS.failed} "$part cannot be flushed to the disk"
   if [ "\${digest%% *}" != "$sha256" ]; then give_up ${EXITS.corrupt} "what was written has sha256 \${digest%% *}"; fi
   mv -fT -- "$part" "$target" && sync -- "$dir" || blocked
@@ -142,7 +142,7 @@ export function uploadScript({ sha256, bytes, target, mode, run, encoding }: Upl
     parents_umask: target.startsWith(`${PLACES.kbin}/`) ? '077' : '022',
   };
   const header = Object.entries(values).map(([name, value]) => `${name}=${shellQuote(value)}`);
-  return [PRELUDE, 'umask 077', ...header, REMEMBER, BLOCKED, PRESENT, RECEIVE].join('\n');
+  return [PRELUDE, 'umask 077', ...header, HASH, REMEMBER, BLOCKED, PRESENT, RECEIVE].join('\n');
 }
 
 const FAILURES: Readonly<Record<number, { reason: UploadFailure; hint: string }>> = {

@@ -8,7 +8,7 @@ interface Internals {
 
 /**
  * Makes a connecting client ignore the server's list of all its host keys (PROTOCOL, 2.5), which kbin has no use for.
- * ssh2 would let the server prove each of them (a fifth of the CPU of a login, on both sides) and would break the
+ * ssh2 would let the server prove each of them (a signature there and a check here for every key) and would break the
  * connection over a key of a type that it does not know. It has no option for this; without the internals named here
  * everything works as before.
  */

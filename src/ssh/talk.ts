@@ -25,8 +25,7 @@ export function talkFor(command: Command, { host, settings, become, carrierCode 
     host,
     method,
     startSeconds: SUDO_SECONDS,
-    // The inventory gives slow hosts more time than kbin's own limits, never less.
-    timeoutSeconds: Math.max(command.timeoutSeconds ?? 0, settings.commandSeconds),
+    timeoutSeconds: command.timeoutSeconds ?? settings.commandSeconds,
     ...(method === 'none' && carrierCode === undefined ? {} : { marker: randomMarker() }),
     ...(carrierCode === undefined ? {} : { carrierCode }),
     ...(method === 'sudo-password' && password !== undefined ? { password } : {}),

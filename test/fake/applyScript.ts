@@ -82,7 +82,7 @@ export class ApplyScript {
   *#steps(): Generator<string> {
     const isStaged = ({ action }: Step): boolean => ['file', 'pair', 'link'].includes(action.do);
     const { steps } = this.#input;
-    for (let at = 0; at < steps.length; ) {
+    for (let at = 0; at < steps.length;) {
       const end = steps.findIndex((step, index) => index > at && isStaged(step) !== isStaged(steps[at]!));
       const group = steps.slice(at, end < 0 ? steps.length : end);
       if (isStaged(group[0]!)) yield* this.#batch(group);

@@ -29,6 +29,11 @@ export class VirtualClock implements Clock {
     jest.advanceTimersByTime(milliseconds);
   }
 
+  /** The machine that kbin runs on sleeps: the hosts' time goes on, no timer rings. */
+  sleep(milliseconds: number): void {
+    jest.setSystemTime(Date.now() + milliseconds);
+  }
+
   async pause(milliseconds: number): Promise<void> {
     this.advance(milliseconds);
     await turn();

@@ -64,7 +64,8 @@ export class Cluster {
   settle(): void {
     for (const machine of this.machines.values()) if (!machine.isDown) machine.systemd.settle();
     for (const machine of this.machines.values()) {
-      const isTalking = machine.systemd.isRunning('kubelet.service') && machine.systemd.isRunning('kbin-haproxy.service');
+      const isTalking =
+        machine.systemd.isRunning('kubelet.service') && machine.systemd.isRunning('kbin-haproxy.service');
       if (!isTalking || this.nodes.has(machine.name) || this.servingHosts().length === 0) continue;
       const fresh = { labels: {}, taints: [], ownLabels: [], ownTaints: [] };
       this.nodes.set(machine.name, { ...fresh, ready: false, kubeletVersion: this.inventory.versions.kubernetes });

@@ -39,7 +39,9 @@ async function faultsOf(site: Site, machine: Machine, resource: Resource): Promi
       const text =
         'text' in body
           ? body.text
-          : refs.map(({ certificate, part }) => store.get(certificate)?.[part === 'key' ? 'keyPem' : 'publicPem']).join('');
+          : refs
+              .map(({ certificate, part }) => store.get(certificate)?.[part === 'key' ? 'keyPem' : 'publicPem'])
+              .join('');
       return [
         ...unless(disk.text(path) === text, 'has another content'),
         ...unless(modeOf(path) === `${mode} ${owner}`, modeOf(path)),
@@ -58,20 +60,32 @@ async function faultsOf(site: Site, machine: Machine, resource: Resource): Promi
     case 'binary':
       return [
         ...unless(disk.at(resource.path)?.type === 'file', 'is missing'),
-        ...unless(identity(disk.at(resource.link)) === resource.path, `link goes to ${identity(disk.at(resource.link))}`),
+        ...unless(
+          identity(disk.at(resource.link)) === resource.path,
+          `link goes to ${identity(disk.at(resource.link))}`,
+        ),
       ];
     case 'image':
       return unless(images.has(resource.reference), 'is not imported');
     case 'kernel':
       return [
-        ...unless(resource.modules.every((name) => modules.has(name)), 'modules are missing'),
-        ...unless(Object.entries(resource.sysctls).every(([name, value]) => sysctls.get(name) === value), 'sysctls differ'),
+        ...unless(
+          resource.modules.every((name) => modules.has(name)),
+          'modules are missing',
+        ),
+        ...unless(
+          Object.entries(resource.sysctls).every(([name, value]) => sysctls.get(name) === value),
+          'sysctls differ',
+        ),
         ...unless(!resource.swapOff || swaps.length === 0, 'swap is on'),
       ];
     case 'unit': {
       const { active, enabled, startedWith } = systemd.fact(resource.name);
       const isUp = active === 'active' && enabled && startedWith !== undefined;
-      return [...unless(isUp, `is ${active}, enabled: ${enabled}, stamp: ${startedWith}`), ...staleInputs(machine, resource)];
+      return [
+        ...unless(isUp, `is ${active}, enabled: ${enabled}, stamp: ${startedWith}`),
+        ...staleInputs(machine, resource),
+      ];
     }
     case 'host-program':
       return [];
@@ -82,7 +96,9 @@ async function hostFaults(site: Site, name: HostName): Promise<string[]> {
   const machine = site.world.machine(name);
   const resources = site.desired.hosts[name] ?? [];
   const found = await Promise.all(
-    resources.map(async (resource) => (await faultsOf(site, machine, resource)).map((what) => `${resource.id} ${what}`)),
+    resources.map(async (resource) =>
+      (await faultsOf(site, machine, resource)).map((what) => `${resource.id} ${what}`),
+    ),
   );
   const isLocked = (machine.lock?.until ?? 0) * 1000 >= site.world.clock.now();
   const locked = isLocked ? [`is locked by ${machine.lock?.run}`] : [];

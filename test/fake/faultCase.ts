@@ -21,9 +21,10 @@ const atStart = (): number[] => [0];
 const atEnd = (): number[] => [Infinity];
 const inside = (pieces: number): number[] => (pieces < 2 ? [] : [Math.ceil(pieces / 2)]);
 /** Five places inside. */
-const allOver = (pieces: number): number[] => [
-  ...new Set([1, pieces / 4, pieces / 2, (3 * pieces) / 4, pieces - 1].map(Math.ceil)),
-].filter((after) => after > 0 && after < pieces);
+const allOver = (pieces: number): number[] =>
+  [...new Set([1, pieces / 4, pieces / 2, (3 * pieces) / 4, pieces - 1].map(Math.ceil))].filter(
+    (after) => after > 0 && after < pieces,
+  );
 const anywhere = (pieces: number): number[] => [0, ...inside(pieces), Infinity];
 
 const REMOTE: readonly Verb[] = ['observe', 'upload', 'apply', 'acquire', 'renew', 'release', 'object', 'node', 'look'];
@@ -104,6 +105,7 @@ export async function survives(site: Site, fault: Fault, options: DeployOptions 
   mend(site, first);
   problems.push(...(await aftermath(site)), ...world.broken);
   const where = describeFault(placed, world.operations[placed.at - 1]);
-  const shown = problems.length > SHOWN ? [...problems.slice(0, SHOWN), `and ${problems.length - SHOWN} more`] : problems;
+  const shown =
+    problems.length > SHOWN ? [...problems.slice(0, SHOWN), `and ${problems.length - SHOWN} more`] : problems;
   return shown.length === 0 ? [] : [`${where}; it exits ${told(first)}`, ...shown.map((what) => `    ${what}`)];
 }

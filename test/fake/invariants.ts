@@ -28,7 +28,9 @@ function isOf(body: Body, content: Buffer, digest: string): boolean {
 function pairFaults(machine: Machine): string[] {
   return [...machine.disk.entries].flatMap(([path, entry]) => {
     if (entry.type !== 'link' || !entry.target.includes('/.pairs/')) return [];
-    const identities = ['tls.crt', 'tls.key'].map((name) => /\n(\S+ \d+)/.exec(machine.disk.text(`${path}/${name}`) ?? '')?.[1]);
+    const identities = ['tls.crt', 'tls.key'].map(
+      (name) => /\n(\S+ \d+)/.exec(machine.disk.text(`${path}/${name}`) ?? '')?.[1],
+    );
     return identities[0] !== undefined && identities[0] === identities[1]
       ? []
       : [`${machine.name} ${path} holds ${identities.join(' beside ')}`];
@@ -68,9 +70,19 @@ export function textsOf(site: Site, { kbin, error, prepared, events, exitCode }:
     command: 'deploy',
     events: [...events, finished],
   };
-  return [message, stack, ...told, ...plan, JSON.stringify(events), JSON.stringify(auditRecords(audited)), JSON.stringify(site.inventory)];
+  return [
+    message,
+    stack,
+    ...told,
+    ...plan,
+    JSON.stringify(events),
+    JSON.stringify(auditRecords(audited)),
+    JSON.stringify(site.inventory),
+  ];
 }
 
 /** Texts of a run that hold a secret. */
 export const secretsIn = (texts: readonly string[]): string[] =>
-  texts.filter((text) => text.includes(POISON)).map((text) => `a secret is in ${text.slice(Math.max(0, text.indexOf(POISON) - 80), text.indexOf(POISON) + 20)}`);
+  texts
+    .filter((text) => text.includes(POISON))
+    .map((text) => `a secret is in ${text.slice(Math.max(0, text.indexOf(POISON) - 80), text.indexOf(POISON) + 20)}`);

@@ -51,6 +51,8 @@ export class Kbin {
   }
 
   gatePassed(phase: PhaseName): void {
+    // One that was asked again, without hosts that were lost, counts by its last answer.
+    this.#refused.delete(phase);
     this.#passed.add(phase);
   }
 
@@ -63,7 +65,8 @@ export class Kbin {
     for (const phase of new Set(steps.map((step) => step.phase))) {
       this.#passed.delete(phase);
       for (const earlier of BEFORE.get(phase) ?? []) {
-        if (this.#refused.has(earlier)) this.#broken(`${phase} on ${host} was begun after the gate of ${earlier} failed`);
+        if (this.#refused.has(earlier))
+          this.#broken(`${phase} on ${host} was begun after the gate of ${earlier} failed`);
         if (!hasGate(earlier) || !this.#phases.has(earlier)) continue;
         if (!this.#passed.has(earlier)) this.#broken(`${phase} on ${host} was begun before the gate of ${earlier}`);
       }

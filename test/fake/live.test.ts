@@ -115,6 +115,7 @@ test('a member that dies in its turn ends the turns, whatever may fail', async (
     expect.stringContaining('etcd would lose its quorum: cp-2 must restart while cp-1 failed'),
   ]);
   expect(restarted(site, ETCD, before)).toEqual([]);
+  expect(site.world.machine('cp-1').isDown).toBe(true);
   mend(site, outcome);
   expect(await aftermath(site)).toEqual([]);
   expect(site.world.broken).toEqual([]);
@@ -159,7 +160,11 @@ test('a host that loses its roles loses its units and files, and keeps data, log
   expect(disk.at('/etc/systemd/system/kube-apiserver.service')).toBeUndefined();
   expect(disk.at('/usr/local/bin/kube-apiserver')).toBeUndefined();
   expect(disk.below('/etc/kubernetes/pki').filter((path) => path.includes('apiserver'))).toEqual([]);
-  for (const kept of ['/opt/kbin/kubernetes/v1.36.2/kube-apiserver', '/var/log/kubernetes/audit.log', '/var/lib/kubelet']) {
+  for (const kept of [
+    '/opt/kbin/kubernetes/v1.36.2/kube-apiserver',
+    '/var/log/kubernetes/audit.log',
+    '/var/lib/kubelet',
+  ]) {
     expect(disk.at(kept)).toBeDefined();
   }
   expect(await aftermath(wider)).toEqual([]);

@@ -11,11 +11,7 @@ const ADMIN_BINDING = 'kubeadm:cluster-admins';
 const taintText = ({ key, value, effect }: NodeSettings['taints'][number]): string => `${key}=${value ?? ''}:${effect}`;
 
 /** Server-side apply as the API does it, as far as it matters: who may, and what is kept. */
-export function* objectScript(
-  cluster: Cluster,
-  serving: readonly HostName[],
-  object: ApiObject,
-): Script<JsonObject> {
+export function* objectScript(cluster: Cluster, serving: readonly HostName[], object: ApiObject): Script<JsonObject> {
   if (serving.length === 0) throw connectionLost('api', false);
   const isBound = [...cluster.objects.keys()].some((id) => id.includes(ADMIN_BINDING));
   if (object.bootstrap !== true && !isBound) {

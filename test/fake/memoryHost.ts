@@ -7,14 +7,7 @@ import type { AcquireInput, Acquired } from '../../src/remote/lock.ts';
 import type { ObserveInput } from '../../src/remote/observe.ts';
 import type { UploadInput, UploadResult } from '../../src/remote/upload.ts';
 import { ApplyScript } from './applyScript.ts';
-import {
-  acquireScript,
-  releaseScript,
-  renewScript,
-  resetScript,
-  uploadScript,
-  type Script,
-} from './hostScripts.ts';
+import { acquireScript, releaseScript, renewScript, resetScript, uploadScript, type Script } from './hostScripts.ts';
 import type { Machine } from './machine.ts';
 import type { Verb } from './operations.ts';
 

@@ -21,6 +21,8 @@ const pem = (label: string, text: string): string => `-----BEGIN ${label}-----\n
 /** What a certificate store holds: pretend certificates that say what they are made from. */
 export class PretendCertificates {
   readonly kept = new Map<CertificateName, Kept>();
+  /** A file of it cannot be read. */
+  isDamaged = false;
   #serial = 0;
 
   newest(name: CertificateName, label: string): Pick<Kept, 'publicPem' | 'keyPem'> & { serial: string } {
@@ -65,6 +67,7 @@ export class MemoryPki implements PkiStore {
   }
 
   async list(): Promise<Record<CertificateName, StoredCertificate>> {
+    if (this.#certificates.isDamaged) throw new KbinError('PKI', 'ca.key does not belong to ca.crt');
     return Object.fromEntries([...this.#certificates.kept].map(([name, { stored }]) => [name, stored]));
   }
 
@@ -79,7 +82,8 @@ export class MemoryPki implements PkiStore {
       const made = new Map<CertificateName, Kept>();
       for (const spec of specs) {
         const isThere = certificates.kept.has(spec.name);
-        if (spec.isAuthority && isThere) throw new KbinError('PKI', `${spec.name} exists already and is never replaced`);
+        if (spec.isAuthority && isThere)
+          throw new KbinError('PKI', `${spec.name} exists already and is never replaced`);
         const authority = made.get(spec.ca ?? '')?.stored ?? certificates.kept.get(spec.ca ?? '')?.stored;
         made.set(spec.name, certificates.issued(spec, now, authority));
         yield `${spec.name} is made`;
@@ -99,7 +103,16 @@ export class MemoryPki implements PkiStore {
       yield 'made';
       const keyId = sha256(texts.keyPem).slice(0, 40);
       const stored: StoredCertificate = {
-        ...{ name, algorithm, serial: '', commonName: '', organizations: [], dnsNames: [], ipAddresses: [], usages: [] },
+        ...{
+          name,
+          algorithm,
+          serial: '',
+          commonName: '',
+          organizations: [],
+          dnsNames: [],
+          ipAddresses: [],
+          usages: [],
+        },
         ...{ isAuthority: false, notBefore: 0, notAfter: 253402300799000, keyId, issuerKeyId: keyId },
         certSha256: sha256(texts.publicPem),
         keySha256: sha256(texts.keyPem),

@@ -33,6 +33,8 @@ export class MemoryWorld {
   /** What must not happen and did. */
   readonly broken: string[] = [];
   fault: Fault | undefined;
+  /** Awaited before every operation: time in which others act. */
+  beforeEach: (operation: Operation, kbin: Kbin) => void | Promise<void> = () => undefined;
   /** Called after every operation, whatever became of it. */
   afterEach: (operation: Operation) => void = () => undefined;
   /** Steps whose outcome nobody knows, by host: until it is observed they must not be sent again. */
@@ -68,9 +70,8 @@ export class MemoryWorld {
   /** The machine loses power. */
   kill(name: HostName): void {
     const machine = this.machine(name);
-    this.#accident(() => machine.reboot());
-    this.#accident(() => [...machine.systemd.states.keys()].forEach((unit) => machine.systemd.halt(unit)));
     machine.isDown = true;
+    this.#accident(() => machine.systemd.powerOff());
   }
 
   revive(name: HostName): void {
@@ -110,7 +111,10 @@ export class MemoryWorld {
           ),
       }),
       observeApi: async (serving) =>
-        on('api')({ verb: 'look', name: '', input: serving }, { script: () => lookScript(this.cluster, serving, desired) }),
+        on('api')(
+          { verb: 'look', name: '', input: serving },
+          { script: () => lookScript(this.cluster, serving, desired) },
+        ),
       passGate: (asked, signal) => this.#passGate(kbin, { asked, inventory, signal }),
     };
   }
@@ -126,7 +130,7 @@ export class MemoryWorld {
     this.operations.push(operation);
     this.#watch(kbin, asked);
     this.clock.advance(OPERATION_MILLISECONDS);
-    await undefined;
+    await this.beforeEach(operation, kbin);
     try {
       return await this.#run(kbin, { asked, operation, work });
     } finally {
@@ -204,10 +208,7 @@ export class MemoryWorld {
     this.#unknown.set(on, new Set([...(this.#unknown.get(on) ?? []), ...steps]));
   }
 
-  async #passGate(
-    kbin: Kbin,
-    task: { asked: GateAsked; inventory: Inventory; signal: AbortSignal },
-  ): Promise<void> {
+  async #passGate(kbin: Kbin, task: { asked: GateAsked; inventory: Inventory; signal: AbortSignal }): Promise<void> {
     const { asked, inventory, signal } = task;
     const { gate, hosts, phase, wave } = asked;
     const row = PROBE_TABLE[gate.probe];
@@ -216,9 +217,11 @@ export class MemoryWorld {
       kbin.emit({ type: 'gate', wave, phase, probe: gate.probe, state, answers: {}, at: this.clock.now() });
     tell('waiting');
     // Asking is what can be lost; the waiting itself is not an operation.
-    await this.#perform(kbin, { verb: 'gate', on: 'api', name: wave }, { script: askedScript }).catch((error: unknown) => {
-      if (!(error instanceof KbinError)) throw error;
-    });
+    await this.#perform(kbin, { verb: 'gate', on: 'api', name: wave }, { script: askedScript }).catch(
+      (error: unknown) => {
+        if (!(error instanceof KbinError)) throw error;
+      },
+    );
     const isRefused = this.fault?.then === 'refused' && this.fault.at === this.#lastGate(wave)?.number;
     const deadline = this.clock.now() + gate.withinSeconds * 1000;
     if (gate.probe === 'cluster') await this.clock.pause(PROOF_MILLISECONDS);

@@ -26,7 +26,12 @@ const templates: Templates = Object.fromEntries(
 );
 const rows = parseCatalog(readFileSync(join(ROOT, 'certs', 'catalog.yml'), 'utf8'));
 
-const ENVIRONMENT = { HOME: '/home/op', PASSWORD: `${POISON}-login`, SUDO: `${POISON}-sudo`, PHRASE: `${POISON}-phrase` };
+const ENVIRONMENT = {
+  HOME: '/home/op',
+  PASSWORD: `${POISON}-login`,
+  SUDO: `${POISON}-sudo`,
+  PHRASE: `${POISON}-phrase`,
+};
 const HEAD = `apiVersion: kbin.dev/v1
 kind: Cluster
 name: prod
@@ -75,6 +80,8 @@ export interface DeployOptions {
   /** Text of a reviewed plan, as `--plan` takes it. */
   plan?: string;
   who?: string;
+  /** Aborted as by Ctrl-C. */
+  signal?: AbortSignal;
   /** Stands between looking and acting, as the question to the operator does. */
   beforeExecute?: (prepared: Prepared) => void | Promise<void>;
 }
@@ -114,7 +121,7 @@ export class Site {
   }
 
   /** A process of kbin with a run id of its own; the FakeEngine of all tests. */
-  engine(who = 'ada'): { engine: Engine; kbin: Kbin } {
+  engine({ who = 'ada', signal = new AbortController().signal }: DeployOptions = {}): { engine: Engine; kbin: Kbin } {
     this.#runs += 1;
     const { inventory, desired, world } = this;
     const phases = PHASE_TABLE.filter((phase) => hostsOfPhase(phase, inventory).length > 0).map(({ name }) => name);
@@ -125,7 +132,7 @@ export class Site {
       pki: new MemoryPki(this.certificates, world.performing(kbin, 'local')),
       cache: new MemoryCache(desired),
       operator: { who, from: `${who}-laptop` },
-      signal: new AbortController().signal,
+      signal,
     };
     return { engine, kbin };
   }
@@ -142,7 +149,7 @@ export class Site {
 
   /** As src/commands/deploy.ts has it. */
   async #deploy(options: DeployOptions): Promise<Outcome> {
-    const { engine, kbin } = this.engine(options.who);
+    const { engine, kbin } = this.engine(options);
     const outcome = { kbin, events: kbin.events };
     let prepared: Prepared | undefined;
     try {

@@ -127,6 +127,14 @@ export class Systemd {
     }
   }
 
+  powerOff(): void {
+    this.#boot += 1;
+    for (const [unit, state] of this.states) {
+      if (state.process !== 'none') this.#end(unit);
+      state.isWanted = false;
+    }
+  }
+
   reboot(): void {
     this.#boot += 1;
     for (const [unit, state] of this.states) {
@@ -176,7 +184,9 @@ export class Systemd {
     const command = value('ExecStart') ?? '';
     const program = command.split(' ')[0] ?? '';
     if (this.#disk.behind(program)?.type !== 'file') return `Failed to execute ${program}: No such file or directory`;
-    const named = [...`${command} ${value('EnvironmentFile') ?? ''}`.matchAll(/\/etc\/[^\s,"=]+/g)].map(([path]) => path);
+    const named = [...`${command} ${value('EnvironmentFile') ?? ''}`.matchAll(/\/etc\/[^\s,"=]+/g)].map(
+      ([path]) => path,
+    );
     const missing = named.find((path) => this.#disk.behind(path) === undefined);
     if (missing !== undefined) return `open ${missing}: no such file or directory`;
     const user = value('User');

@@ -158,8 +158,12 @@ test.each([
     const connection = await createConnector().connect(bench.host(plain, asUser('ssh2') as object));
     const tag = `kbin-late-${process.pid}`;
     const script = `bash -c 'exec -a ${tag} sleep 60'`;
-    await caught(connection.run({ script, timeoutSeconds: 1 }));
+    const impatient = await createConnector().connect(
+      bench.host(plain, { ...asUser('ssh2'), commandSeconds: 1 } as object),
+    );
+    await caught(impatient.run({ script }));
     await until(async () => (await connection.run({ script: `pgrep -f '^${tag}'` })).exitCode === 1, 'its end');
+    await impatient.close();
     await connection.close();
   });
 });

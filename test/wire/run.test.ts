@@ -114,13 +114,16 @@ describe.each(['ssh2', 'openssh', 'local'] as const)('a command over %s', (trans
   test('that takes too long is ended and named', async () => {
     const tag = `kbin-sleep-${transport}-${process.pid}`;
     const script = `echo waiting for godot >&2; exec -a ${tag} sleep 20`;
-    const error = await caught(connection.run({ script: `bash -c '${script}'`, timeoutSeconds: 2 }));
+    const host = hosts();
+    const impatient = await connector.connect({ ...host, ssh: { ...host.ssh, commandSeconds: 2 } });
+    const error = await caught(impatient.run({ script: `bash -c '${script}'` }));
     expect(error).toMatchObject({ code: 'TIMEOUT', evidence: ['waiting for godot'] });
     expect(error.message).toContain('within 2 s');
     // ssh has no way to pass a signal on, and sshd takes none for root: there the command lives until it writes.
     if (transport !== 'local') await connection.run({ script: `pkill -f '^${tag}'` });
     await until(async () => (await connection.run({ script: `pgrep -f '^${tag}'` })).exitCode === 1, 'its end');
-    expect(connection.isOpen).toBe(true);
+    expect(impatient.isOpen).toBe(true);
+    await impatient.close();
   });
 
   test('runs beside nineteen others', async () => {

@@ -4,7 +4,7 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { journalScript } from '../../../src/remote/journal.ts';
 import { parseReset, resetScript } from '../../../src/remote/reset.ts';
 import { codeOf, ownedOf } from './steps.ts';
-import { isRoot, ONLY_SH, removeSandboxes, sandbox, SHELLS, type Sandbox } from './sandbox.ts';
+import { isRoot, ONLY_SH, removeSandboxes, sandbox, SHELLS, until, type Sandbox } from './sandbox.ts';
 
 jest.setTimeout(60_000);
 afterEach(removeSandboxes);
@@ -175,15 +175,17 @@ describe.each(ONLY_SH)('in $name', () => {
   test('containers that outlive their unit are ended, and only those', async () => {
     const box = filled();
     const start = () => box.spawn('exec sleep 600');
-    const [pod, shim, other] = [start(), start(), start()];
-    const gone = Promise.all([pod, shim].map((child) => new Promise((resolve) => child.on('exit', resolve))));
-    box.write('/sys/fs/cgroup/kubepods.slice/a.slice/b.scope/cgroup.procs', `${pod.pid}\n`);
-    box.write('/sys/fs/cgroup/system.slice/containerd.service/cgroup.procs', `${shim.pid}\n`);
-    box.write('/sys/fs/cgroup/system.slice/ssh.service/cgroup.procs', `${other.pid}\n`);
-    await box.run(resetScript(ownedOf([], ['containerd.service'])));
-    await gone;
-    expect(other.exitCode).toBeNull();
-    other.kill('SIGKILL');
+    const [pod, shim, other] = [start(), start(), start()] as const;
+    try {
+      box.write('/sys/fs/cgroup/kubepods.slice/a.slice/b.scope/deep/er/cgroup.procs', `${pod.pid}\n`);
+      box.write('/sys/fs/cgroup/systemd/system.slice/containerd.service/cgroup.procs', `${shim.pid}\n`);
+      box.write('/sys/fs/cgroup/system.slice/ssh.service/cgroup.procs', `${other.pid}\n`);
+      await box.run(resetScript(ownedOf([], ['containerd.service'])));
+      await until('both are dead', () => pod.signalCode === 'SIGKILL' && shim.signalCode === 'SIGKILL');
+      expect(other.signalCode).toBeNull();
+    } finally {
+      for (const child of [pod, shim, other]) child.kill('SIGKILL');
+    }
   });
 
   (isRoot ? test : test.skip)('what is mounted below is unmounted, not removed', async () => {
