@@ -94,11 +94,11 @@ export const pairTarget = (pair: Pair, certSha256: string): string =>
 function pairNeeds(pair: Pair, input: HostInput): Need[] {
   const action: Action = { do: 'pair', pair };
   const stored = input.local.certificates[pair.certificate];
+  const link = input.facts.paths[pair.path];
+  if (link === undefined) return [{ why: 'missing', action }];
   if (input.issued.has(pair.certificate) || stored === undefined) {
     return [{ why: 'certificate is issued now', action }];
   }
-  const link = input.facts.paths[pair.path];
-  if (link === undefined) return [{ why: 'missing', action }];
   const certificate = input.facts.paths[`${pair.path}/tls.crt`];
   const key = input.facts.paths[`${pair.path}/tls.key`];
   if (link.target !== pairTarget(pair, stored.certSha256) || certificate?.sha256 !== stored.certSha256) {

@@ -82,8 +82,7 @@ const checkDisks: HostCheck = (host, facts, ground) => {
           ),
         ]
       : []),
-    // Filesystems without a fixed inode table (btrfs) report zero of zero.
-    ...(disk.freeInodes < 2000 && disk.freeInodes !== 0
+    ...(disk.freeInodes < 2000
       ? [
           error(
             'inodes',

@@ -54,7 +54,7 @@ export class Lab {
   static async up(name: string, machines: number): Promise<Lab> {
     const lab = new Lab(name, await mkdtemp(join(tmpdir(), `kbin-${name}-`)));
     await lab.script('down');
-    await lab.must(await lab.script('up', '--machines', String(machines)));
+    lab.must(await lab.script('up', '--machines', String(machines)));
     return lab;
   }
 

@@ -242,7 +242,7 @@ describe.each(SHELLS)('in $name', ({ argv }) => {
     expect((await apply(box, input(7, 'seven'), argv)).failed).toBeUndefined();
     expect((await apply(box, input(7, 'seven again'), argv)).failed).toBeUndefined();
     const stale = await apply(box, input(6, 'six'), argv);
-    expect(stale).toMatchObject({ done: [], exitCode: 77, failed: { reason: 'stale', code: 77 } });
+    expect(stale).toMatchObject({ done: [], exitCode: 77, failed: { step: 'setup', reason: 'stale', code: 77 } });
     expect(box.read('/etc/a')).toBe('seven again');
     expect(JSON.parse(box.read('/var/lib/kbin/owned.json'))).toEqual(ownedOf(['seven again']));
     expect((await apply(box, input(10, 'ten'), argv)).failed).toBeUndefined();

@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
-import { readlinkSync } from 'node:fs';
+import { cpSync, readlinkSync } from 'node:fs';
 import type { Step } from '../../../src/model/plan.ts';
 import { applyPayload, parseApply, type ApplyBody } from '../../../src/remote/apply.ts';
 import {
@@ -107,9 +107,16 @@ function expectWhole(box: Sandbox): void {
   if (box.read(STAMP) === `${sha('two')}\n`) expect(hasRestarted).toBe(true);
 }
 
-async function crashAt(number: number): Promise<boolean> {
+/** A host as the first generation left it. */
+async function firstGeneration(): Promise<Sandbox> {
   const box = withCounting(sandbox());
   expect((await apply(box, input(box, 'one', 'run-1'))).failed).toBeUndefined();
+  return box;
+}
+
+async function crashAt(number: number, first: Sandbox): Promise<boolean> {
+  const box = withCounting(sandbox());
+  cpSync(first.root, box.root, { recursive: true, verbatimSymlinks: true });
   box.write('/count', '0\n');
   const payload = await applyPayload(input(box, 'two', 'run-2'));
   const env = { COUNT_TO: box.at('/count'), CRASH_AT: String(number) };
@@ -133,9 +140,10 @@ async function crashAt(number: number): Promise<boolean> {
 
 test('killed at any process it starts, an apply leaves nothing torn, and the next one finishes it and cleans up', async () => {
   const lanes = 4;
+  const template = await firstGeneration();
   let crashes = 0;
   const lane = async (first: number): Promise<void> => {
-    for (let number = first; await crashAt(number); number += lanes) crashes += 1;
+    for (let number = first; await crashAt(number, template); number += lanes) crashes += 1;
   };
   await Promise.all(Array.from({ length: lanes }, (_, index) => lane(index + 1)));
   // An apply of six steps starts some thirty processes; fewer would mean that the counting is broken.
