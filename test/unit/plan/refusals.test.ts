@@ -89,6 +89,17 @@ test('an etcd that somebody else runs has its data elsewhere', () => {
   expect(found(facts, { ...site.inventory, etcd: { external } })).toEqual([]);
 });
 
+test('another minor of Kubernetes is refused, another patch is not', () => {
+  const versions = (kubernetes: string): typeof site.inventory => ({
+    ...site.inventory,
+    versions: { ...site.inventory.versions, kubernetes },
+  });
+  expect(found(right, versions('v1.36.9'))).toEqual([]);
+  expect(found(right, versions('v1.35.4'))).toEqual(
+    ['cp-1', 'cp-2', 'cp-3'].map((host) => expect.stringMatching(`^${host} runs Kubernetes v1.36.2, .* v1.35.4`)),
+  );
+});
+
 test('each refusal says what to do', () => {
   for (const { fix } of refusals({ inventory: site.inventory, facts: withStore(null) })) expect(fix).toMatch(/\.$/);
 });
