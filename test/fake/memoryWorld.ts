@@ -74,6 +74,11 @@ export class MemoryWorld {
     this.#accident(() => machine.systemd.powerOff());
   }
 
+  /** A unit is stopped by an operator's hand, without kbin's knowledge. */
+  halt(name: HostName, unit: string): void {
+    this.#accident(() => this.machine(name).systemd.halt(unit));
+  }
+
   revive(name: HostName): void {
     this.machine(name).isDown = false;
     this.#accident(() => this.machine(name).reboot());

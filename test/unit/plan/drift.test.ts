@@ -41,7 +41,7 @@ const DRIFTS = {
   replaced: (machine: Machine, path: string) => {
     if (machine.disk.at(path)?.type === 'link') machine.disk.put(path, file('a file now'));
   },
-  stopped: (machine: Machine, _path: string, unit: string) => machine.systemd.halt(unit),
+  stopped: (machine: Machine, _path: string, unit: string, site: Site) => site.world.halt(machine.name, unit),
   disabled: (machine: Machine, _path: string, unit: string) => {
     machine.systemd.states.get(unit)!.isEnabled = false;
   },
