@@ -16,7 +16,7 @@ const { signal } = new AbortController();
 const { engine, fleet } = await openEngine({ inventory, parallel: 50, emit, signal, run: runId() });
 try {
   const { plan, facts } = await prepare(engine, { maxFail: 0 });
-  const sending = await Uploads.start(engine, plan, facts);
+  const sending = await Uploads.start(engine, plan, { facts, failures: new Set() });
   const waits = inventory.hosts.flatMap(({ name }) => PHASES.map((phase) => sending.ready(name, phase)));
   await Promise.all(waits);
   const done = uploads.filter(({ state }) => state === 'done');

@@ -60,7 +60,7 @@ const told = ({ exitCode, error }: Outcome): string => {
  */
 export function mend(site: Site, outcome: Outcome): void {
   const { world } = site;
-  world.fault = undefined;
+  world.conductor.fault = undefined;
   const dead = world.machines.filter((machine) => machine.isDown);
   for (const machine of world.machines) machine.disk.isFull = false;
   for (const { name } of dead) world.revive(name);
@@ -75,7 +75,7 @@ export async function aftermath(site: Site, options: DeployOptions = {}): Promis
   const problems = [
     ...(second.exitCode === 0 ? [] : [`the next run exits ${told(second)}`]),
     ...left.map((what) => `after the next run: ${what}`),
-    ...secretsIn(textsOf(site, second)),
+    ...(second.exitCode === 0 ? [] : secretsIn(textsOf(site, second))),
   ];
   if (problems.length > 0) return problems;
   const before = world.operations.length;
@@ -93,8 +93,8 @@ export async function aftermath(site: Site, options: DeployOptions = {}): Promis
 export async function survives(site: Site, fault: Fault, options: DeployOptions = {}): Promise<string[]> {
   const { world } = site;
   watchFiles(site);
-  world.fault = { ...fault, at: fault.at + world.operations.length };
-  const { fault: placed } = world;
+  const placed = { ...fault, at: fault.at + world.operations.length };
+  world.conductor.fault = placed;
   const first = await site.deploy(options);
   const down = world.machines.filter((machine) => machine.isDown).map(({ name }) => name);
   const early = first.exitCode === 0 ? await unconverged(site) : [];

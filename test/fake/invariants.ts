@@ -45,7 +45,7 @@ export function watchFiles(site: Site): void {
       new Map([...machine.disk.entries].map(([path, entry]) => [path, entry.type === 'file' ? entry.sha256 : ''])),
     ]),
   );
-  site.world.afterEach = ({ on }) => {
+  site.world.conductor.afterEach = ({ on }) => {
     const machine = site.world.cluster.machines.get(on);
     if (machine === undefined) return;
     for (const fault of pairFaults(machine)) site.world.breaks(fault);

@@ -107,7 +107,7 @@ test('a member that dies in its turn ends the turns, whatever may fail', async (
   await trial.deploy();
   const turn = trial.world.operations.slice(begin).find(({ verb, name }) => verb === 'apply' && name === 'etcd')!;
   expect(turn.on).toBe('cp-1');
-  site.world.fault = { at: turn.number, after: 3, then: 'dead' };
+  site.world.conductor.fault = { at: turn.number, after: 3, then: 'dead' };
   const before = processes(site, ETCD);
   const outcome = await site.deploy({ maxFail: 1 });
   expect([outcome.exitCode, String(outcome.error)]).toEqual([

@@ -49,7 +49,7 @@ test('the second of two operators is told who holds the lock, from where and sin
 
 test('a run that takes longer than a lease keeps its lock', async () => {
   let second: Outcome | undefined;
-  site.world.beforeEach = async ({ verb }, { run }) => {
+  site.world.conductor.beforeEach = async ({ verb }, { run }) => {
     if (run !== 'run-1' || verb !== 'apply' || second !== undefined) return;
     second = {} as Outcome;
     for (let time = 0; time < 300; time += 10) {
@@ -81,7 +81,7 @@ test(
         second = await other.deploy({ who: 'bob' });
         since = world.operations.length;
       };
-      world.beforeEach = async (operation, { run }) => {
+      world.conductor.beforeEach = async (operation, { run }) => {
         if (operation.number === number) asleep = sleep();
         if (run === 'run-1') await asleep;
       };
@@ -231,7 +231,7 @@ test(
     )) {
       for (const maxFail of [0, 1]) {
         const other = new Site(INVENTORIES.dedicated);
-        other.world.fault = { at: number, after: Math.floor(pieces / 2), then: 'dead' };
+        other.world.conductor.fault = { at: number, after: Math.floor(pieces / 2), then: 'dead' };
         const outcome = await other.deploy({ maxFail });
         const where = `lost in operation ${number} (${verb} ${name}), ${maxFail} may fail`;
         if (maxFail === 1 ? outcome.exitCode !== EXIT_CODES.HOSTS : outcome.exitCode === 0) {
@@ -259,7 +259,7 @@ test(
     for (const { number, name } of trial.world.operations.filter(({ verb }) => verb === 'gate')) {
       for (const maxFail of [0, 1]) {
         const other = new Site(INVENTORIES.dedicated);
-        other.world.beforeEach = (operation) => {
+        other.world.conductor.beforeEach = (operation) => {
           if (operation.number === number) other.world.kill('worker-2');
         };
         const outcome = await other.deploy({ maxFail });
@@ -268,7 +268,7 @@ test(
           problems.push(`${where}: exit ${outcome.exitCode} ${String(outcome.error)}`);
         }
         const others = maxFail === 0 ? [] : (await unconverged(other)).filter((what) => !what.includes('worker-2'));
-        other.world.beforeEach = () => undefined;
+        other.world.conductor.beforeEach = () => undefined;
         mend(other, outcome);
         const broken = [...others, ...(await aftermath(other)), ...other.world.broken];
         problems.push(...broken.map((what) => `${where}: ${what}`));
@@ -315,7 +315,7 @@ test('etcd is formed with every member or not at all, whatever may fail', async 
   expect(before.map(({ name }) => name)).toContain('etcd');
   for (const { number } of before) {
     site = new Site(INVENTORIES.stacked);
-    site.world.fault = { at: number, after: 2, then: 'dead' };
+    site.world.conductor.fault = { at: number, after: 2, then: 'dead' };
     const stopped = await site.deploy({ maxFail: 1 });
     expect(stopped.exitCode).toBe(EXIT_CODES.HOSTS);
     expect(site.world.machines.filter(({ systemd }) => systemd.isAlive(APISERVER))).toEqual([]);
@@ -329,7 +329,7 @@ test('a control plane that dies after it was observed does not keep the others f
   await deployed();
   site.rewrite(`${site.text}components: { kubelet: { config: { maxPods: 200 } } }\n`);
   const acquire = site.world.operations.length + 3 + 1 + 3;
-  site.world.fault = { at: acquire, after: 0, then: 'dead' };
+  site.world.conductor.fault = { at: acquire, after: 0, then: 'dead' };
   const outcome = await site.deploy({ maxFail: 1 });
   expect(site.world.operations[acquire - 1]).toMatchObject({ verb: 'acquire', on: 'cp-3' });
   expect([outcome.exitCode, outcome.error]).toEqual([EXIT_CODES.HOSTS, expect.anything()]);
@@ -361,13 +361,13 @@ test('interrupted, it finishes what is under way and gives the lock back; the ne
   for (const phase of ['host', 'etcd', 'controllers', 'node']) {
     const other = new Site(INVENTORIES.stacked);
     const operator = new AbortController();
-    other.world.beforeEach = ({ verb, name }) => {
+    other.world.conductor.beforeEach = ({ verb, name }) => {
       if (verb === 'apply' && name === phase) operator.abort();
     };
     const outcome = await other.deploy({ signal: operator.signal });
     expect([phase, outcome.exitCode]).toEqual([phase, EXIT_CODES.INTERRUPTED]);
     expect(outcome.events.filter((event) => event.type === 'apply' && event.state === 'failed')).toEqual([]);
-    other.world.beforeEach = () => undefined;
+    other.world.conductor.beforeEach = () => undefined;
     expect(await aftermath(other)).toEqual([]);
     expect(other.world.broken).toEqual([]);
   }

@@ -1,5 +1,6 @@
 import { PLACES } from '../../src/catalog/places.ts';
 import type { UnitFact } from '../../src/model/facts.ts';
+import type { Action } from '../../src/model/plan.ts';
 import { file, type Disk, type Entry } from './disk.ts';
 
 /** What the programs of other hosts mean for those of this one. */
@@ -22,6 +23,9 @@ interface State {
   /** Everything that was on the disk when the process started. */
   ranWith: ReadonlyMap<string, Entry>;
 }
+
+/** What `start` of apply.sh is told. */
+type Started = Pick<Extract<Action, { do: 'unit' }>, 'unit' | 'verb' | 'start'> & { digest: string };
 
 /** A program goes on for so long after `systemctl restart --no-block` returned, and then is away for so long. */
 const LINGERS_MILLISECONDS = 600;
@@ -84,7 +88,7 @@ export class Systemd {
   }
 
   /** The same as `start` of apply.sh: in between, nothing says what the unit was started with. */
-  *start(unit: string, verb: 'start' | 'restart', mode: 'ready' | 'queued', digest: string): Generator<string> {
+  *start({ unit, verb, start: mode, digest }: Started): Generator<string, void> {
     this.#disk.put(stampPath(unit), file('', '0600'));
     yield `no stamp of ${unit}`;
     const state = this.#state(unit);

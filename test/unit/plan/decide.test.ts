@@ -3,6 +3,7 @@ import { PHASE_TABLE } from '../../../src/catalog/phases.ts';
 import type { Facts, HostFacts } from '../../../src/model/facts.ts';
 import { stepsOf, type Plan } from '../../../src/model/plan.ts';
 import { INVENTORIES, Site } from '../../fake/site.ts';
+import { without } from './ground.ts';
 import { converged, decided, turns, withHosts } from './world.ts';
 
 let stacked: Site;
@@ -116,7 +117,7 @@ describe('a live cluster', () => {
 
   test('takes a unit for live that runs, whether kbin has a stamp of it or not', () => {
     const facts = changedHosts(right, ALL, (own) => {
-      const { startedWith: _stamp, ...etcd } = own.units['etcd.service']!;
+      const etcd = without(own.units['etcd.service']!, 'startedWith');
       return { ...own, units: { ...own.units, 'etcd.service': etcd } };
     });
     expect(turns(decided(stacked, facts), 'etcd')).toEqual(['etcd/before', 'etcd/cp-1', 'etcd/cp-2', 'etcd/cp-3']);
@@ -157,14 +158,14 @@ test('with a limit only its hosts are changed, and the gates ask all', () => {
 });
 
 describe('a host that cannot be reached', () => {
-  const without = (facts: Facts, ...names: string[]): Facts => ({
+  const unreachable = (facts: Facts, ...names: string[]): Facts => ({
     ...facts,
     hosts: Object.fromEntries(Object.entries(facts.hosts).filter(([name]) => !names.includes(name))),
     unreachable: Object.fromEntries(names.map((name) => [name, { code: 'CONNECT', message: 'gone', evidence: [] }])),
   });
 
   test('has no step and is asked by no gate', () => {
-    const plan = decided(stacked, without(changedHosts(right, ALL, stale('kubelet.service')), 'cp-2'));
+    const plan = decided(stacked, unreachable(changedHosts(right, ALL, stale('kubelet.service')), 'cp-2'));
     expect(new Set(stepsOf(plan).map(({ host }) => host))).toEqual(new Set(['cp-1', 'cp-3']));
     expect(plan.waves.every(({ hosts }) => hosts.length === 2 && !hosts.includes('cp-2'))).toBe(true);
   });
@@ -175,14 +176,14 @@ describe('a host that cannot be reached', () => {
       ...own,
       paths: { ...own.paths, '/opt/kbin': { ...own.paths['/opt/kbin']!, mode: '0700' } },
     }));
-    const plan = decided(site, without(drifted, 'etcd-1', 'etcd-2', 'etcd-3'));
+    const plan = decided(site, unreachable(drifted, 'etcd-1', 'etcd-2', 'etcd-3'));
     expect(turns(plan, 'etcd')).toEqual([]);
     expect(afterOf(plan)).toMatchObject({ host: [], apiserver: ['host'] });
   });
 });
 
 describe('objects of the API', () => {
-  const without = (id: string): Facts => ({
+  const lacking = (id: string): Facts => ({
     ...right,
     api: {
       ...right.api!,
@@ -192,7 +193,7 @@ describe('objects of the API', () => {
 
   test('are applied when they are missing or differ', () => {
     const id = Object.keys(right.api!.objects).find((own) => own.includes('coredns') && own.includes('deployments'))!;
-    expect(stepsOf(decided(stacked, without(id)))).toMatchObject([
+    expect(stepsOf(decided(stacked, lacking(id)))).toMatchObject([
       { id: 'api/apply:deployments/kube-system/coredns', host: 'api', phase: 'addons', why: 'missing' },
     ]);
     const object = right.api!.objects[id] as { spec: { replicas: number } };

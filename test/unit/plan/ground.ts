@@ -5,6 +5,10 @@ import type { CertificateName, StoredCertificate } from '../../../src/model/pki.
 import type { Binary, Directory, File, Image, Kernel, Pair, Unit, User } from '../../../src/model/resource.ts';
 import { cachedArtifact, hostSteps, pairTarget, type HostInput } from '../../../src/plan/hostSteps.ts';
 
+/** The record without one of its keys. */
+export const without = <T extends object, K extends keyof T>(record: T, key: K): Omit<T, K> =>
+  Object.fromEntries(Object.entries(record).filter(([own]) => own !== key)) as Omit<T, K>;
+
 /** A sound machine with nothing of kbin on it. */
 export const hostFacts = (changed: Partial<HostFacts> = {}): HostFacts => ({
   hostname: 'cp-1',

@@ -18,6 +18,7 @@ import {
   rightFacts,
   unit,
   unitFile,
+  without as omitted,
 } from './ground.ts';
 
 type Change = (facts: HostFacts) => HostFacts;
@@ -144,7 +145,7 @@ const DRIFTS: readonly (readonly [string, Change, string[]])[] = [
   [
     'a file where a link belongs',
     (facts) => {
-      const { target: _target, ...rest } = facts.paths['/usr/local/bin/app']!;
+      const rest = omitted(facts.paths['/usr/local/bin/app']!, 'target');
       return { ...facts, paths: { ...facts.paths, '/usr/local/bin/app': { ...rest, type: 'file' } } };
     },
     ['cp-1/link:/usr/local/bin/app: points to a file', RESTART],
@@ -234,7 +235,7 @@ describe('a certificate that this plan issues', () => {
   });
 
   test('that nobody ever issued is a missing pair', () => {
-    const { 'app@cp-1': _own, ...certificates } = local().certificates;
+    const certificates = omitted(local().certificates, 'app@cp-1');
     expect(reasons(input(rightFacts(), { local: local({ certificates }) }))).toEqual([
       'cp-1/pair:/etc/pki/app: certificate is issued now',
     ]);

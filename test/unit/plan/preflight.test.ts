@@ -4,6 +4,7 @@ import type { Facts, HostFacts } from '../../../src/model/facts.ts';
 import type { Inventory } from '../../../src/model/inventory.ts';
 import { preflight, type Finding } from '../../../src/plan/preflight.ts';
 import { INVENTORIES, Site } from '../../fake/site.ts';
+import { without } from './ground.ts';
 import { converged } from './world.ts';
 
 const GIBIBYTE = 1024 ** 3;
@@ -97,7 +98,7 @@ test('a filesystem without a fixed inode table does not run out of inodes', () =
 });
 
 test('a package that the host should have is named', () => {
-  const { '/usr/sbin/nft': _nft, ...paths } = bare.hosts['worker-1']!.paths;
+  const paths = without(bare.hosts['worker-1']!.paths, '/usr/sbin/nft');
   expect(findings(changed('worker-1', { paths }))).toMatchObject([
     { id: 'programs', message: 'has no /usr/sbin/nft', fix: 'Install the package nftables.' },
   ]);
@@ -150,13 +151,11 @@ test.each<[string, 'error' | 'warning', Partial<HostFacts>]>([
   ['duplicate-product-uuid', 'warning', { productUuid: '#worker-2' }],
   ['duplicate-mac', 'error', { macs: ['52:54:00:ff:ff:ff', '#worker-2'] }],
 ])('%s: clones are found, and both named', (id, severity, change) => {
-  const other = bare.hosts['worker-2']!;
-  const resolved = JSON.parse(
-    JSON.stringify(change).replace(
-      '#worker-2',
-      (change.macs ? other.macs[0]! : other[Object.keys(change)[0] as 'machineId']) as string,
-    ),
-  ) as Partial<HostFacts>;
+  const { machineId, productUuid, macs } = bare.hosts['worker-2']!;
+  const values = { machineId, productUuid, macs: macs[0]! };
+  const [key] = Object.keys(change) as (keyof typeof values)[];
+  const text = JSON.stringify(change).replace('#worker-2', values[key!]);
+  const resolved = JSON.parse(text) as Partial<HostFacts>;
   expect(findings(changed('worker-1', resolved))).toMatchObject([{ id, severity, hosts: ['worker-1', 'worker-2'] }]);
 });
 
@@ -207,6 +206,6 @@ test('what preflight.ignore names is left out, and nothing else', () => {
 });
 
 test('a host that was not observed has no findings', () => {
-  const { 'worker-1': _gone, ...hosts } = changed('worker-1', { init: 'runit' }).hosts;
+  const hosts = without(changed('worker-1', { init: 'runit' }).hosts, 'worker-1');
   expect(findings({ ...bare, hosts })).toEqual([]);
 });

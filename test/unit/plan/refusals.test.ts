@@ -2,6 +2,7 @@ import { beforeAll, expect, test } from '@jest/globals';
 import type { Facts, HostFacts } from '../../../src/model/facts.ts';
 import { refusals } from '../../../src/plan/refusals.ts';
 import { INVENTORIES, planned, Site } from '../../fake/site.ts';
+import { without } from './ground.ts';
 import { converged, withHosts } from './world.ts';
 
 let site: Site;
@@ -63,7 +64,7 @@ test('a member without data is fine before a first apiserver was started', () =>
       changed(
         host,
         (own) => {
-          const { startedWith: _stamp, ...apiserver } = own.units['kube-apiserver.service']!;
+          const apiserver = without(own.units['kube-apiserver.service']!, 'startedWith');
           return { units: { ...own.units, 'kube-apiserver.service': apiserver } };
         },
         facts,
