@@ -134,22 +134,18 @@ test(
 test(
   'a second deploy changes nothing, with two execs a host at most',
   async () => {
-    const sessions = async (): Promise<number[]> =>
-      Promise.all(
-        NODES.map(async (node) =>
-          Number(
-            lab.must(
-              await lab.ssh(node, 'journalctl -u ssh -u ssh.service -o cat --no-pager | grep -c "session opened"'),
-            ).stdout,
-          ),
-        ),
-      );
-    const before = await sessions();
+    const sessions = async (node: string): Promise<number> => {
+      const said = await lab.ssh(node, 'journalctl -u ssh.service -o cat --no-pager | grep -c "^Starting session"');
+      return Number(lab.must(said).stdout);
+    };
+    const before = await Promise.all(NODES.map(sessions));
     const result = lab.must(await lab.kbin(['deploy', '-i', inventory, '--yes']));
-    const after = await sessions();
+    const after = await Promise.all(NODES.map(sessions));
     expect(result.stdout).toContain('Nothing to do');
-    // Each look itself is one login; kbin is one more, whatever it runs inside.
-    expect(after.map((count, index) => count - (before[index] ?? 0))).toEqual([2, 2, 2]);
+    // The look itself is a session too.
+    const own = after.map((count, index) => count - (before[index] ?? 0) - 1);
+    expect(Math.min(...own)).toBeGreaterThanOrEqual(1);
+    expect(Math.max(...own)).toBeLessThanOrEqual(2);
   },
   2 * MINUTE,
 );
