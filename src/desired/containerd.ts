@@ -61,7 +61,9 @@ function images(context: Context): Image[] {
   return [
     image(context, { component: 'pause', version: versions.pause }, references.pause),
     image(context, { component: 'coredns', version: versions.coredns }, references.coredns),
-    image(context, { component: 'smoke', version: tagOf(references.smoke) }, references.smoke),
+    ...(references.smoke === 'none'
+      ? []
+      : [image(context, { component: 'smoke', version: tagOf(references.smoke) }, references.smoke)]),
   ];
 }
 

@@ -3,6 +3,7 @@ import { KbinError } from '../../errors.ts';
 import { isNode, type JsonObject } from '../../model/inventory.ts';
 import { apiPath } from '../apiPaths.ts';
 import { field, objectsAt, textAt } from '../httpJson.ts';
+import { reachDns } from './reachDns.ts';
 import {
   forAllHosts,
   passed,
@@ -148,6 +149,7 @@ export const cluster: Probe = (context) =>
     }
     const dns = await dnsAnswer(context);
     if (!dns.ok) return forAllHosts(context, dns);
+    if (inventory.images.smoke === 'none') return reachDns(context);
     const nodes = inventory.hosts.filter((host) => isNode(host) && hosts.includes(host.name)).map((host) => host.name);
     return proveOnce(context, {
       namespace: `kbin-proof-${randomBytes(4).toString('hex')}`,

@@ -5,7 +5,7 @@ import { clusterComponents } from './components.ts';
 import { hosts, pools } from './hosts.ts';
 import { endpoint, network } from './network.ts';
 import { ssh } from './ssh.ts';
-import { certificateName, hostPath, image, label, localPath } from './texts.ts';
+import { certificateName, hostPath, image, imageOrNone, label, localPath } from './texts.ts';
 import { versions } from './versions.ts';
 import { choice, list, may, must, port, section, text, whole, wrong } from './words.ts';
 
@@ -60,9 +60,11 @@ const images = section({
   coredns: may(image('registry.k8s.io/coredns/coredns:v1.14.2'), 'Image of the cluster’s DNS.', {
     otherwise: `${DEFAULTS.images.coredns} with versions.coredns`,
   }),
-  smoke: may(image(DEFAULTS.images.smoke), 'Image of the pods that prove the cluster and are removed again.', {
-    default: DEFAULTS.images.smoke,
-  }),
+  smoke: may(
+    imageOrNone(DEFAULTS.images.smoke),
+    'Image of the pods that prove the cluster and are removed again. `none`: no pods; each node’s host then has to reach every CoreDNS pod and the DNS Service.',
+    { default: DEFAULTS.images.smoke },
+  ),
 });
 
 const preflight = section({

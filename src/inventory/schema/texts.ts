@@ -89,9 +89,15 @@ export const userName = () =>
   );
 
 /** An image reference with a tag or a digest. */
+const IMAGE =
+  /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?\/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})(?:@sha256:[a-f0-9]{64})?$/;
+
 export const image = (example: string) =>
+  text(IMAGE, 'an image reference with a tag', `Write registry, repository and tag, such as ${example}.`);
+
+export const imageOrNone = (example: string) =>
   text(
-    /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?\/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})(?:@sha256:[a-f0-9]{64})?$/,
-    'an image reference with a tag',
-    `Write registry, repository and tag, such as ${example}.`,
+    new RegExp(`^none$|${IMAGE.source}`),
+    'an image reference with a tag, nor none',
+    `Write registry, repository and tag, such as ${example}, or none.`,
   );

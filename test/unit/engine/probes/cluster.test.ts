@@ -262,3 +262,23 @@ test('namespaces of proofs that were killed are removed after an hour', async ()
   expect(leftNamespaces()).toEqual([`${NAMESPACES}/kbin-proof-young`]);
   expect(fake.asked.map(({ path }) => path)).toContainEqual(`${NAMESPACES}?labelSelector=kbin.dev%2Fproof&limit=250`);
 });
+
+test('without a smoke image, every host has to reach every CoreDNS pod and the DNS Service', async () => {
+  const without = { ...site, images: { ...site.images, smoke: 'none' } };
+  const pods = '/api/v1/namespaces/kube-system/pods';
+  for (const [name, podIP] of Object.entries({ 'coredns-1': '10.244.0.5', 'coredns-2': '10.244.1.5' })) {
+    fake.put(`${pods}/${name}`, { metadata: { name }, status: { podIP } });
+  }
+  for (const name of ['cp-1', 'worker-1', 'worker-2']) {
+    for (const address of ['10.244.0.5', '10.244.1.5'])
+      await world.listen(name, 8181, () => ({ status: 200 }), { address, tls: false });
+    if (name !== 'worker-2')
+      await world.listen(name, 53, () => 'drop', { address: without.network.dnsAddress, tls: false });
+  }
+  expect(await prove(without)).toEqual({
+    'cp-1': { ok: true, text: 'pod 10.244.0.5 answers, pod 10.244.1.5 answers, the DNS Service answers' },
+    'worker-1': expect.objectContaining({ ok: true }),
+    'worker-2': expect.objectContaining({ ok: false }),
+  });
+  expect(applied).toEqual([]);
+});
