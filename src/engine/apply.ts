@@ -1,4 +1,6 @@
-import { hostSteps, ownedPaths, resolvedInputs } from '../plan/hostSteps.ts';
+import { hostSteps } from '../plan/hostSteps.ts';
+import { ownedPaths } from '../plan/owned.ts';
+import { resolvedInputs } from '../plan/unitNeeds.ts';
 import { ConnectionLost, KbinError, type ErrorCode } from '../errors.ts';
 import { unitInputsDigest } from '../model/digest.ts';
 import type { Facts, Owned } from '../model/facts.ts';

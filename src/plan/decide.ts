@@ -7,7 +7,8 @@ import type { CertSpec, KeyPairSpec } from '../model/pki.ts';
 import type { Plan, Step, Wave } from '../model/plan.ts';
 import type { Desired } from '../model/resource.ts';
 import { apiSteps } from './apiSteps.ts';
-import { cleanupSteps, hostSteps } from './hostSteps.ts';
+import { cleanupSteps } from './owned.ts';
+import { hostSteps } from './hostSteps.ts';
 import { restartsLive } from './quorum.ts';
 
 /** A certificate or key pair that must be issued, and why. */

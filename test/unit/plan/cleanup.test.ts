@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { cleanupSteps } from '../../../src/plan/hostSteps.ts';
+import { cleanupSteps } from '../../../src/plan/owned.ts';
 import { stepsOf } from '../../../src/model/plan.ts';
 import { INVENTORIES } from '../../fake/site.ts';
 import { hostFacts, input, owned, RESOURCES } from './ground.ts';

@@ -3,7 +3,9 @@ import { sha256, unitInputsDigest } from '../../../src/model/digest.ts';
 import type { CachedArtifact, Facts, HostFacts, Owned } from '../../../src/model/facts.ts';
 import type { CertificateName, StoredCertificate } from '../../../src/model/pki.ts';
 import type { Binary, Directory, File, Image, Kernel, Pair, Unit, User } from '../../../src/model/resource.ts';
-import { cachedArtifact, hostSteps, pairTarget, type HostInput } from '../../../src/plan/hostSteps.ts';
+import { cachedArtifact, type HostInput } from '../../../src/plan/need.ts';
+import { hostSteps } from '../../../src/plan/hostSteps.ts';
+import { pairTarget } from '../../../src/plan/resourceNeeds.ts';
 
 /** The record without one of its keys. */
 export const without = <T extends object, K extends keyof T>(record: T, key: K): Omit<T, K> =>

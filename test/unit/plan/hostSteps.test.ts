@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { HostFacts, PathFact, UnitFact } from '../../../src/model/facts.ts';
-import { ownedPaths, hostSteps, resolvedInputs } from '../../../src/plan/hostSteps.ts';
+import { ownedPaths } from '../../../src/plan/owned.ts';
+import { hostSteps } from '../../../src/plan/hostSteps.ts';
+import { resolvedInputs } from '../../../src/plan/unitNeeds.ts';
 import {
   binary,
   bundle,

@@ -1,0 +1,83 @@
+import { unitInputsDigest } from '../model/digest.ts';
+import type { Facts } from '../model/facts.ts';
+import type { Action, UnitInputs } from '../model/plan.ts';
+import type { Resource, Unit } from '../model/resource.ts';
+import { digestOf, type HostInput, type Need } from './need.ts';
+
+function unitInputs(unit: Unit, input: HostInput): UnitInputs {
+  const byId = new Map(input.resources.map((resource) => [resource.id, resource]));
+  return Object.fromEntries(
+    unit.restartsOn.map((id) => {
+      const resource = byId.get(id);
+      if (resource === undefined) throw new Error(`${unit.name} restarts on ${id}, which ${input.host} does not have`);
+      return [id, digestOf(resource, input.local, input.issued)];
+    }),
+  );
+}
+
+/**
+ * Inputs of a unit step with the digests that were unknown when it was planned, now that the certificates exist.
+ * @throws Error when one is still unknown: a unit would be stamped with less than it was started with.
+ */
+export function resolvedInputs(
+  inputs: UnitInputs,
+  resources: readonly Resource[],
+  local: Facts['local'],
+): Record<string, string> {
+  const byId = new Map(resources.map((resource) => [resource.id, resource]));
+  return Object.fromEntries(
+    Object.entries(inputs).map(([id, digest]) => {
+      const resource = byId.get(id);
+      const known = digest ?? (resource === undefined ? null : digestOf(resource, local, new Set()));
+      if (known === null) throw new Error(`the content of ${id} is not known yet`);
+      return [id, known];
+    }),
+  );
+}
+
+const isKnown = (inputs: UnitInputs): inputs is Record<string, string> => !Object.values(inputs).includes(null);
+
+/** Whether the host holds something else than the content of the resource. A mode or an owner is no difference. */
+function isOther(resource: Resource, { facts: { paths }, local, issued }: HostInput): boolean {
+  switch (resource.kind) {
+    case 'file':
+      return paths[resource.path]?.sha256 !== digestOf(resource, local, issued);
+    case 'pair':
+      return paths[`${resource.path}/tls.crt`]?.sha256 !== digestOf(resource, local, issued);
+    case 'binary':
+      return (
+        paths[resource.path]?.sha256 !== digestOf(resource, local, issued) ||
+        paths[resource.link]?.target !== resource.path
+      );
+    default:
+      return false;
+  }
+}
+
+/** Whether content that the unit was started with is no longer on the host. */
+const isPutRight = (unit: Unit, input: HostInput): boolean =>
+  input.resources.some((resource) => unit.restartsOn.includes(resource.id) && isOther(resource, input));
+
+export function unitNeeds(unit: Unit, input: HostInput): Need[] {
+  const fact = input.facts.units[unit.name];
+  const inputs = unitInputs(unit, input);
+  const active = fact?.active === 'active';
+  const enable = fact?.enabled !== true;
+  const action = (verb: 'start' | 'restart'): Action => ({
+    do: 'unit',
+    unit: unit.name,
+    verb,
+    // A queued restart goes on answering for a while: the gate would take the old process for the new one.
+    start: active ? 'ready' : unit.start,
+    enable,
+    inputs,
+  });
+  if (fact?.startedWith === undefined) return [{ why: 'never started by kbin', action: action('restart') }];
+  if (!isKnown(inputs) || unitInputsDigest(inputs) !== fact.startedWith) {
+    return [{ why: 'what it runs with changed', action: action('restart') }];
+  }
+  // Whoever edited a file by hand may have restarted the unit as well: then it runs with what is put right now.
+  if (active && isPutRight(unit, input)) return [{ why: 'what it runs with is put right', action: action('restart') }];
+  if (!active) return [{ why: `is ${fact.active}`, action: action('start') }];
+  return enable ? [{ why: 'is not enabled', action: { do: 'enable', unit: unit.name } }] : [];
+}
