@@ -1,18 +1,17 @@
-import { KbinError } from '../errors.ts';
 import type { Facts } from '../model/facts.ts';
 import type { HostName } from '../model/inventory.ts';
 import type { Plan, Step, Wave } from '../model/plan.ts';
 import { applyHost, forget, type ApplyContext } from './apply.ts';
+import { applyObjects } from './applyObjects.ts';
 import type { Engine } from './engine.ts';
 import { Failures, type Allowance } from './failures.ts';
 import { fanOut } from './fanOut.ts';
+import { interrupted, isInterruption } from './interruption.ts';
+import { issueCertificates } from './issue.ts';
 import type { ClusterLock } from './lock.ts';
 import { observeLocal } from './observe.ts';
 import { Uploads } from './uploads.ts';
 import { assertQuorum, passWaveGate, type WaveGround } from './waveGate.ts';
-
-/** Objects applied at once. */
-const API_AT_ONCE = 8;
 
 export interface RunOptions extends Allowance {
   /** How long every gate waits, instead of its own limit. */
@@ -118,10 +117,7 @@ export class Run {
 
   async #issue(steps: readonly Step[]): Promise<void> {
     if (steps.length === 0) return;
-    const { pki, clock } = this.#engine;
-    const specs = steps.flatMap(({ action }) => (action.do === 'issue' ? [action.spec] : []));
-    await pki.issueAll(specs, clock.now());
-    for (const { action } of steps) if (action.do === 'issue-key') await pki.issueKeyPair(action.spec);
+    await issueCertificates(this.#engine, steps);
     for (const step of steps) this.#done(step);
     const local = await observeLocal(this.#engine);
     this.#context = {
@@ -196,25 +192,7 @@ export class Run {
 
   async #applyObjects(steps: readonly Step[]): Promise<void> {
     if (steps.length === 0) return;
-    const { engine } = this.#context;
     await this.#lock.assertStillHeld();
-    const api = engine.world.api(this.#failures);
-    const answers = await fanOut(steps, API_AT_ONCE, async (step) => {
-      const { action } = step;
-      if (action.do === 'apply') await api.serverSideApply(action.object);
-      if (action.do === 'node' && !this.#failures.has(action.settings.host))
-        await api.applyNodeSettings(action.settings);
-      this.#done(step);
-    });
-    const broken = answers.find((answer) => !answer.ok);
-    if (broken !== undefined) throw broken.error;
+    await applyObjects(this.#ground, steps, (step) => this.#done(step));
   }
 }
-
-const isInterruption = (error: unknown): error is KbinError =>
-  error instanceof KbinError && error.code === 'INTERRUPTED';
-
-const interrupted = (what: string): KbinError =>
-  new KbinError('INTERRUPTED', `interrupted: ${what} was not started`, {
-    hint: 'Run the same command again: it goes on.',
-  });

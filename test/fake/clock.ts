@@ -29,8 +29,9 @@ export class VirtualClock implements Clock {
     jest.advanceTimersByTime(milliseconds);
   }
 
-  /** The machine that kbin runs on sleeps: the hosts' time goes on, no timer rings. */
+  /** The machine that kbin runs on sleeps: the hosts' time goes on, and its timers have not rung yet when it wakes. */
   sleep(milliseconds: number): void {
+    jest.clearAllTimers();
     jest.setSystemTime(Date.now() + milliseconds);
   }
 

@@ -59,7 +59,7 @@ async function faultsOf(site: Site, machine: Machine, resource: Resource): Promi
     }
     case 'binary':
       return [
-        ...unless(disk.at(resource.path)?.type === 'file', 'is missing'),
+        ...unless(modeOf(resource.path).startsWith('0755 '), modeOf(resource.path)),
         ...unless(
           identity(disk.at(resource.link)) === resource.path,
           `link goes to ${identity(disk.at(resource.link))}`,

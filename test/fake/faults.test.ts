@@ -58,3 +58,22 @@ test.each(FAULT_KINDS.map((kind) => [kind.name, kind] as const))(
   },
   LIMIT,
 );
+
+test(
+  'a connection that breaks once is no failure, wherever it breaks on a host',
+  async () => {
+    const hostVerbs = ['observe', 'upload', 'apply', 'acquire', 'renew', 'release'];
+    const operations = (await operationsOf(INVENTORIES.single)).filter(({ verb }) => hostVerbs.includes(verb));
+    const failed: string[] = [];
+    for (const { number, verb, name } of operations) {
+      for (const after of [0, Infinity]) {
+        const site = new Site(INVENTORIES.single);
+        site.world.conductor.fault = { at: number, after, then: 'lost' };
+        const { exitCode, error } = await site.deploy();
+        if (exitCode !== 0) failed.push(`operation ${number} (${verb} ${name}), after ${after}: ${String(error)}`);
+      }
+    }
+    expect(failed).toEqual([]);
+  },
+  LIMIT,
+);

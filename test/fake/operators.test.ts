@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from '@jest/globals';
 import { observe } from '../../src/engine/observe.ts';
 import { execute, prepare } from '../../src/engine/deploy.ts';
+import { ClusterLock } from '../../src/engine/lock.ts';
 import { resetHosts } from '../../src/engine/reset.ts';
 import { EXIT_CODES, KbinError } from '../../src/errors.ts';
 import { planText } from '../../src/plan/file.ts';
@@ -99,6 +100,21 @@ test(
   LIMIT,
 );
 
+test('before the API is written to, which fences nobody, the hosts are asked whether the lock is still held', async () => {
+  const all = new Set(['cp-1', 'cp-2', 'cp-3']);
+  const slow = await ClusterLock.acquire(site.engine({ who: 'ada' }).engine, all);
+  await expect(slow.assertStillHeld()).resolves.toBeUndefined();
+  site.world.clock.sleep(100_000);
+  const next = await ClusterLock.acquire(site.engine({ who: 'bob' }).engine, all);
+  expect(next.token).toBeGreaterThan(slow.token);
+  expect(() => slow.assertHeld()).not.toThrow();
+  await expect(slow.assertStillHeld()).rejects.toMatchObject({ code: 'STALE' });
+  expect(() => slow.assertHeld()).toThrow('taken over');
+  await slow.release();
+  await expect(next.assertStillHeld()).resolves.toBeUndefined();
+  await next.release();
+});
+
 test('the machines of one cluster are refused to another, and nothing is sent to them', async () => {
   await deployed();
   const before = site.world.operations.length;
@@ -133,8 +149,19 @@ test('without the certificate store a live cluster is refused, and the store sta
 
 test('a damaged certificate store ends the run with its own exit code', async () => {
   site.certificates.isDamaged = true;
+  let unheard: unknown;
+  const listen = (error: unknown): void => {
+    unheard = error;
+  };
+  process.on('unhandledRejection', listen);
+  site.world.conductor.beforeEach = async () => {
+    for (let turns = 0; turns < 5; turns += 1) await turn();
+  };
   const outcome = await site.deploy();
+  process.off('unhandledRejection', listen);
   expect([outcome.exitCode, messageOf(outcome)]).toEqual([EXIT_CODES.PKI, 'ca.key does not belong to ca.crt']);
+  // Node ends a process whose rejection nobody hears.
+  expect(unheard).toBeUndefined();
   expect(changesSince(0)).toEqual([]);
 });
 

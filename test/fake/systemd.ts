@@ -123,6 +123,12 @@ export class Systemd {
     this.#state(unit).isWanted = false;
   }
 
+  /** An operator's hand again: restarted with whatever is on the disk. */
+  bounce(unit: string): void {
+    this.#end(unit);
+    this.#launch(unit, 'systemd');
+  }
+
   /** What systemd does by itself as time goes on: it starts again what is wanted and can run now. */
   settle(): void {
     for (const [unit, state] of this.states) {

@@ -241,6 +241,14 @@ describe('objects of the API', () => {
     expect(stepsOf(decided(stacked, facts()))).toMatchObject([{ id: 'api/node:cp-2', phase: 'addons', why }]);
   });
 
+  test('Nodes outside of a limit, and those of hosts that cannot be reached, are left alone', () => {
+    const facts = node({ labels: {} });
+    expect(stepsOf(decided(stacked, facts, { limit: new Set(['cp-2']) }))).toMatchObject([{ id: 'api/node:cp-2' }]);
+    expect(stepsOf(decided(stacked, facts, { limit: new Set(['cp-1']) }))).toEqual([]);
+    const hosts = without(facts.hosts, 'cp-2');
+    expect(stepsOf(decided(stacked, { ...facts, hosts }))).toEqual([]);
+  });
+
   test('labels and taints of others stay', () => {
     const foreign = node({ labels: { ...right.api!.nodes['cp-2']!.labels, other: '1' }, taints: [taint] });
     expect(stepsOf(decided(stacked, foreign))).toEqual([]);

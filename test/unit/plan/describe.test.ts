@@ -143,6 +143,12 @@ test('hosts with the same steps are shown once, many of them by number', () => {
   ]);
 });
 
+test('eight hosts are all named', () => {
+  const hosts = Array.from({ length: 8 }, (_, index) => `w-${index}`);
+  const steps = hosts.map((host) => ({ host, why: 'gone', action: { do: 'remove', path: '/a' } as const }));
+  expect(describePlan(planOf(steps))[1]).toBe(` ${hosts.join(', ')}`);
+});
+
 test('the summary counts steps by what they do, and hosts without the operator’s machine and the API', () => {
   const plan = planOf(
     ['local', 'api', 'cp-1', 'cp-2'].flatMap((host) => ACTIONS.map(([action, why]) => ({ host, why, action }))),

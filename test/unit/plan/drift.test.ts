@@ -22,8 +22,8 @@ const DRIFTS = {
   },
   owner: (machine: Machine, path: string) => {
     const entry = machine.disk.behind(path);
-    const isProgram = path.startsWith('/opt/');
-    // Uploads are root's and stay so: nobody else can give them away.
+    const isProgram = machine.disk.real(path)?.startsWith('/opt/') === true;
+    // The owner of programs is not observed; an upload would not set it either.
     if (entry !== undefined && entry.type !== 'link' && !isProgram) {
       machine.disk.put(machine.disk.real(path)!, { ...entry, owner: 'nobody:nogroup' });
     }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { sha256, unitInputsDigest } from '../../../src/model/digest.ts';
 import type { HostFacts, PathFact, UnitFact } from '../../../src/model/facts.ts';
 import { ownedPaths } from '../../../src/plan/owned.ts';
 import { hostSteps } from '../../../src/plan/hostSteps.ts';
@@ -18,6 +19,7 @@ import {
   reasons,
   RESOURCES,
   rightFacts,
+  stored,
   unit,
   unitFile,
   without as omitted,
@@ -207,6 +209,18 @@ describe('a unit', () => {
   test('that serves is restarted while one waits for it: a gate must not ask the old process', () => {
     expect(actionOf(unitIs({ startedWith: 'other' }))).toMatchObject({ verb: 'restart', start: 'ready' });
     expect(actionOf(unitIs({ startedWith: undefined as never }))).toMatchObject({ verb: 'restart', start: 'ready' });
+  });
+
+  test('that restarts on a pair does so when another certificate is there, not for its mode', () => {
+    const reading = { ...unit, restartsOn: [unitFile.id, pair.id] };
+    const stamp = unitInputsDigest({ [unitFile.id]: sha256('[Service]\n'), [pair.id]: stored('app@cp-1').certSha256 });
+    const own = unitIs({ startedWith: stamp })(rightFacts());
+    const resources = [unitFile, pair, reading];
+    const other = path('/etc/pki/app/tls.crt', { sha256: 'f'.repeat(64) })(own);
+    expect(reasons(input(own, { resources }))).toEqual([]);
+    expect(reasons(input(other, { resources }))).toEqual(['cp-1/pair:/etc/pki/app: another certificate', RESTART]);
+    const open = path('/etc/pki/app/tls.crt', { mode: '0644' })(own);
+    expect(reasons(input(open, { resources }))).toHaveLength(1);
   });
 
   test('that restarts on what its host does not have is a bug', () => {

@@ -83,6 +83,12 @@ test.each<[string, string, Partial<HostFacts>, string]>([
   ]);
 });
 
+test('what is just enough is enough', () => {
+  const clock = { offsetSeconds: -6, uncertaintySeconds: 1 };
+  expect(findings(changed('cp-1', { cpus: 2, memoryMiB: 1700, clock }))).toEqual([]);
+  expect(findings(changed('worker-1', disk({ freeBytes: 0.25 * GIBIBYTE, freeInodes: 2000 })))).toEqual([]);
+});
+
 test('of /opt is asked for what is still to come, unpacked, and half a gigabyte', () => {
   const wanted = site.desired.hosts['worker-1']!.filter(({ kind }) => kind === 'binary' || kind === 'image').length;
   const needed = wanted * 40_000_000 + 0.5 * GIBIBYTE;
@@ -92,6 +98,14 @@ test('of /opt is asked for what is still to come, unpacked, and half a gigabyte'
   expect(at(needed - 1)).toEqual([
     `/opt has ${Math.floor((needed - 1) / 1048576)} MiB free, ${Math.floor(needed / 1048576)} MiB are needed`,
   ]);
+  // What is there already needs no room any more.
+  const there = { type: 'file', mode: '0755', owner: 'root:root' } as const;
+  const paths = { ...bare.hosts['worker-1']!.paths, '/opt/kbin/kubernetes/v1.36.2/kubelet': there };
+  const images = [site.inventory.images.pause];
+  const room = disk({ path: '/opt', freeBytes: needed - 80_000_000 });
+  expect(findings(changed('worker-1', { ...room, paths, images }))).toEqual([]);
+  expect(findings(changed('worker-1', { ...room, paths }))).toHaveLength(1);
+  expect(findings(changed('worker-1', { ...room, images }))).toHaveLength(1);
 });
 
 test('a filesystem without a fixed inode table does not run out of inodes', () => {
@@ -194,6 +208,15 @@ test('all hosts’ faults come at once, in the inventory’s order, errors befor
     'systemd cp-1',
     'systemd worker-2',
     'duplicate-product-uuid etcd-1 cp-1 worker-2',
+  ]);
+});
+
+test('a fault of the whole cluster comes before a warning about hosts', () => {
+  const clones = changed('worker-1', { productUuid: bare.hosts['worker-2']!.productUuid });
+  const cache = bare.local.cache.filter(({ name }) => name !== 'runc');
+  expect(findings({ ...clones, local: { ...bare.local, cache } }).map(({ id }) => id)).toEqual([
+    'cache',
+    'duplicate-product-uuid',
   ]);
 });
 
