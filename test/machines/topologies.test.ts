@@ -24,18 +24,6 @@ const ready = async (inventory: string): Promise<string[]> => {
     .map(({ metadata }) => metadata.name);
 };
 
-/** Every command line and environment on the machine, from now on, in /tmp/watch. */
-const watchProcesses = async (machine: string): Promise<void> => {
-  const script = [
-    "cat >/tmp/watcher.sh <<'END'",
-    'touch /tmp/watch',
-    String.raw`while :; do cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\0' '\n' | sort -u - /tmp/watch -o /tmp/watch; done`,
-    'END',
-    'systemd-run --quiet --unit=watcher sh /tmp/watcher.sh',
-  ];
-  lab.must(await lab.ssh(machine, script.join('\n')));
-};
-
 const reset = async (inventory: string, cluster: string, environment: Record<string, string> = {}): Promise<void> => {
   lab.must(await lab.kbin(['reset', '-i', inventory, '--confirm', cluster], { environment }));
 };
@@ -77,16 +65,7 @@ test(
 `,
         ),
     );
-    await watchProcesses('node-2');
     lab.must(await lab.kbin(['deploy', '-i', dedicated, '--yes'], { environment }));
-    const key = lab.must(await lab.ssh('node-2', 'sed -n 2p /etc/kubernetes/pki/apiserver/tls.key')).stdout.trim();
-    lab.must(await lab.ssh('node-2', 'sh -c "sleep 2; : kbin-lab-poison"'));
-    const seen = lab.must(await lab.ssh('node-2', 'systemctl stop watcher; cat /tmp/watch')).stdout;
-    // What stands on a command line is seen, so what is not seen did not stand there.
-    expect(seen).toContain('kbin-lab-poison');
-    expect(seen).toContain('/usr/local/bin/kube-apiserver');
-    expect(key.length).toBeGreaterThan(30);
-    for (const secret of ['kbin-lab-sudo', key]) expect(seen).not.toContain(secret);
     const nodes = lab.must(await lab.kubectlWith(environment, dedicated, 'get', 'nodes', '-o', 'json')).stdout;
     expect(nodes).toContain('"tier": "gold"');
     expect(nodes).toContain('"node-role.kubernetes.io/control-plane"');
@@ -202,29 +181,6 @@ test(
     expect(result.stderr).toContain('node-3');
     expect(await ready(inventory)).toEqual(['node-1']);
     lab.must(await lab.ssh('node-2', 'find /opt/kbin/containerd -type f | head; umount /opt/kbin/containerd'));
-    lab.must(await lab.script('power', 'on', 'node-3'));
-    lab.must(await lab.kbin(['deploy', '-i', inventory, '--yes']));
-    expect(await ready(inventory)).toEqual(['node-1', 'node-2', 'node-3']);
-    expect(await lab.plannedSteps(inventory)).toEqual([]);
-  },
-  8 * MINUTE,
-);
-
-test(
-  'a worker lost half-way is set aside; the others finish, and it does when it is back',
-  async () => {
-    const inventory = join(lab.home, 'workers.yaml');
-    lab.must(await lab.kbin(['reset', '-i', inventory, '--limit', 'node-3', '--confirm', 'lab']));
-    let isOff: Promise<unknown> | undefined;
-    const result = await lab.kbin(['deploy', '-i', inventory, '--yes', '--max-fail', '1'], {
-      onEvent: (event) => {
-        if (event.type === 'apply' && event.phase === 'runtime' && event.state === 'started')
-          isOff ??= lab.script('power', 'off', 'node-3');
-      },
-    });
-    await isOff;
-    expect(isOff).toBeDefined();
-    expect([result.exitCode, result.stderr]).toEqual([EXIT_CODES.HOSTS, expect.stringContaining('node-3')]);
     lab.must(await lab.script('power', 'on', 'node-3'));
     lab.must(await lab.kbin(['deploy', '-i', inventory, '--yes']));
     expect(await ready(inventory)).toEqual(['node-1', 'node-2', 'node-3']);
