@@ -1,6 +1,6 @@
 import type { Connection } from '../model/ports.ts';
 import { printable } from '../remote/printable.ts';
-import { quoted } from '../remote/quote.ts';
+import { shellQuote } from '../remote/quote.ts';
 
 const JOURNAL_LINES = 20;
 const RUN_SECONDS = 10;
@@ -14,10 +14,10 @@ export function journalScript(units: readonly string[]): string {
   return units
     .map((unit) =>
       [
-        `echo ${quoted(UNIT_MARK + unit)}`,
-        `systemctl show ${quoted(unit)} ${properties}`,
-        `echo ${quoted(JOURNAL_MARK)}`,
-        `journalctl -u ${quoted(unit)} -n ${JOURNAL_LINES} --no-pager -o short-iso`,
+        `echo ${shellQuote(UNIT_MARK + unit)}`,
+        `systemctl show ${shellQuote(unit)} ${properties}`,
+        `echo ${shellQuote(JOURNAL_MARK)}`,
+        `journalctl -u ${shellQuote(unit)} -n ${JOURNAL_LINES} --no-pager -o short-iso`,
       ].join('\n'),
     )
     .join('\n');

@@ -13,6 +13,3 @@ export function shellQuote(text: string): string {
 
 /** The words of a command, each quoted, with a space between. */
 export const shellWords = (argv: readonly string[]): string => argv.map(shellQuote).join(' ');
-
-/** The name under which become.ts and the probes know it. */
-export { shellQuote as quoted };

@@ -1,6 +1,6 @@
 import { join } from 'node:path/posix';
 import { printable } from '../../remote/printable.ts';
-import { quoted } from '../../remote/quote.ts';
+import { shellQuote } from '../../remote/quote.ts';
 import { objectsAt, parseJson, textAt } from '../httpJson.ts';
 import { eachHost, passed, refused, type Answer, type Probe } from './probe.ts';
 
@@ -20,7 +20,7 @@ export function runtimeAnswer(stdout: string): Answer {
 /** The CRI itself: that the socket is there says nothing (REFERENCE 3). */
 export const containerd: Probe = (context) =>
   eachHost(context, async (connection) => {
-    const crictl = quoted(join(context.inventory.binDir, 'crictl'));
+    const crictl = shellQuote(join(context.inventory.binDir, 'crictl'));
     const output = await connection.run({
       script: `${crictl} --timeout 5s --runtime-endpoint ${SOCKET} info`,
       timeoutSeconds: RUN_SECONDS,
