@@ -106,6 +106,17 @@ export class Lab {
     return execute(SCRIPT, ['exec', '--name', this.name, '--', KUBECTL, '--kubeconfig', file, ...args]);
   }
 
+  /** Names of the Nodes that are Ready now. */
+  async readyNodes(inventory: string): Promise<string[]> {
+    const list = this.must(await this.kubectl(inventory, 'get', 'nodes', '-o', 'json')).stdout;
+    const { items } = JSON.parse(list) as {
+      items: { metadata: { name: string }; status: { conditions: { type: string; status: string }[] } }[];
+    };
+    return items
+      .filter(({ status }) => status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True'))
+      .map(({ metadata }) => metadata.name);
+  }
+
   /** Writes an inventory for this lab: inventory/lab.yaml, its paths moved to this lab, `changes` replaced in its text. */
   async inventory(file: string, changes: (text: string) => string = (text) => text): Promise<string> {
     const text = await readFile(join(ROOT, 'inventory', 'lab.yaml'), 'utf8');
