@@ -12,7 +12,8 @@ const DOORS = {
   zod: ['src/inventory/'],
   'smol-toml': ['src/desired/'],
   'ssh-config': ['src/ssh/'],
-  'tar-stream': ['src/remote/', 'src/cache/'],
+  'tar-stream': ['src/remote/', 'src/cache/', 'src/pki/'],
+  'age-encryption': ['src/pki/'],
 };
 
 const PURE = ['model', 'catalog', 'desired', 'plan', 'remote'];

@@ -2,7 +2,9 @@
 import yargs from 'yargs';
 import type { Command, Option } from './commands/command.ts';
 import { COMMANDS } from './commands/index.ts';
+import { branchesOf, positionalsOf, type Branch } from './commands/tree.ts';
 import { exitCodeOf, KbinError } from './errors.ts';
+import { didYouMean } from './inventory/suggest.ts';
 import { errorLines } from './ui/error.ts';
 import { version } from './version.ts';
 
@@ -19,9 +21,6 @@ const parserOption = ({ required, ...option }: Option): ParserOption => ({
   ...option,
   ...(required === true ? { demandOption: true } : {}),
 });
-
-/** The words before the positionals. */
-const wordsOf = (command: Command): string[] => command.usage.split(' ').filter((word) => !/^[<[]/.test(word));
 
 function fail(error: unknown): void {
   for (const line of errorLines(error)) process.stderr.write(`${line}\n`);
@@ -45,29 +44,35 @@ function define(parser: Parser, command: Command, usage: string): Parser {
   return parser.command(
     usage,
     command.describe,
-    (own) => own.options(options).strict(),
+    (own) => {
+      // Without a type 1e3 would become the number 1000.
+      for (const name of positionalsOf(command)) own.positional(name, { type: 'string' });
+      return own.options(options).strict();
+    },
     (args) => runCommand(command, args),
   );
 }
 
-/** `cache import` and its like become a command with commands of its own. */
-function defineAll(parser: Parser, commands: readonly Command[]): Parser {
-  const groups = new Map<string, Command[]>();
-  for (const command of commands) {
-    const [first = '', second] = wordsOf(command);
-    if (second === undefined) define(parser, command, command.usage);
-    else groups.set(first, [...(groups.get(first) ?? []), command]);
-  }
-  for (const [name, members] of groups) {
-    parser.command(name, members.map((member) => wordsOf(member)[1]).join(', '), (own) => {
-      for (const member of members) define(own, member, member.usage.slice(name.length + 1));
-      return own.demandCommand(
-        1,
-        `kbin ${name} needs one of: ${members.map((member) => wordsOf(member)[1]).join(', ')}`,
-      );
-    });
-  }
-  return parser;
+/** `cache import` and its like become a command with commands of its own; `kubeconfig` does something by itself too. */
+function defineBranch(parser: Parser, { word, own, members }: Branch): Parser {
+  if (members.size === 0) return own === undefined ? parser : define(parser, own, own.usage);
+  const names = [...members.keys()];
+  const describe = own === undefined ? names.join(', ') : `${own.describe}; ${names.join(', ')}`;
+  return parser.command(word, describe, (inner) => {
+    if (own !== undefined) define(inner, own, `$0${own.usage.slice(word.length)}`);
+    for (const member of members.values()) define(inner, member, member.usage.slice(word.length + 1));
+    if (own === undefined) return inner.demandCommand(1, `kbin ${word} needs one of: ${names.join(', ')}`);
+    // The parser recommends no command where there is a default one, and would miss its options first.
+    return inner.middleware(({ _: words }) => refuseUnknown(words.map(String), { word, own, members }), true);
+  });
+}
+
+/** Throws USAGE for a second word that is neither a command nor a positional. */
+function refuseUnknown([, second]: readonly string[], { word, own, members }: Branch): void {
+  if (second === undefined || members.has(second) || own === undefined || positionalsOf(own).length > 0) return;
+  throw new KbinError('USAGE', `kbin ${word} has no command "${second}"`, {
+    hint: `${didYouMean(second, [...members.keys()])} kbin ${word} --help lists them.`,
+  });
 }
 
 const parser = yargs(process.argv.slice(2))
@@ -87,7 +92,8 @@ const parser = yargs(process.argv.slice(2))
   });
 
 try {
-  await defineAll(parser, COMMANDS).parseAsync();
+  for (const branch of branchesOf(COMMANDS)) defineBranch(parser, branch);
+  await parser.parseAsync();
 } catch (error) {
   fail(error);
 }

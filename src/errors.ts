@@ -22,6 +22,8 @@ export const EXIT_CODES = {
   GATE: 31,
   HOSTS: 32,
   TIMEOUT: 33,
+  EXPIRING: 40,
+  DISAGREE: 41,
   INTERRUPTED: 130,
   BUG: 70,
 } as const;

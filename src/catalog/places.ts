@@ -12,6 +12,8 @@ export const PLACES = {
   units: '/etc/systemd/system',
   kubernetes: '/etc/kubernetes',
   pki: '/etc/kubernetes/pki',
+  /** How kube-apiservers encrypt what they store, with the keys. */
+  encryption: '/etc/kubernetes/pki/encryption.yaml',
   /** Content-named directories behind the links of certificate pairs. */
   pairs: '/etc/kubernetes/pki/.pairs',
   /** Uploaded image archives until they are imported. */

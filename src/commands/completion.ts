@@ -1,20 +1,20 @@
 import type { Command } from './command.ts';
+import { branchesOf, wordsOf, type Branch } from './tree.ts';
 
 const quoted = (text: string): string => text.replace(/'/g, '’');
 
+const optionsOf = (command: Command): string[] => Object.keys(command.options).map((name) => `--${name}`);
+
 /** Completion for bash: the commands' words, then the options of the command that stands there. */
 function bashCompletion(commands: readonly Command[]): string {
-  const words = commands.map((command) => command.usage.replace(/ [<[].*$/, ''));
-  const first = [...new Set(words.map((word) => word.split(' ')[0] ?? ''))].join(' ');
-  const cases = commands.map((command, index) => {
-    const options = Object.keys(command.options).map((name) => `--${name}`);
-    return `    '${words[index] ?? ''}') options='${options.join(' ')}' ;;`;
-  });
-  const groups = [...new Set(words.filter((word) => word.includes(' ')).map((word) => word.split(' ')[0] ?? ''))];
-  const groupCases = groups.map((group) => {
-    const members = words.filter((word) => word.startsWith(`${group} `)).map((word) => word.split(' ')[1] ?? '');
-    return `    ${group}) words='${members.join(' ')}' ;;`;
-  });
+  const branches = branchesOf(commands);
+  const first = branches.map(({ word }) => word).join(' ');
+  const groupCases = branches.flatMap(({ word, members }) =>
+    members.size === 0 ? [] : [`    ${word}) words='${[...members.keys()].join(' ')}' ;;`],
+  );
+  const cases = commands.map(
+    (command) => `    '${wordsOf(command).join(' ')}') options='${optionsOf(command).join(' ')}' ;;`,
+  );
   return `_kbin() {
   local current="\${COMP_WORDS[COMP_CWORD]}" command="\${COMP_WORDS[1]}" words='' options=''
   if [ "$COMP_CWORD" -eq 1 ]; then COMPREPLY=($(compgen -W '${first}' -- "$current")); return; fi
@@ -22,8 +22,11 @@ function bashCompletion(commands: readonly Command[]): string {
 ${groupCases.join('\n')}
   esac
   if [ -n "$words" ]; then
-    if [ "$COMP_CWORD" -eq 2 ]; then COMPREPLY=($(compgen -W "$words" -- "$current")); return; fi
-    command="$command \${COMP_WORDS[2]}"
+    case "$COMP_CWORD $current" in
+      '2 -'*) ;;
+      '2 '*) COMPREPLY=($(compgen -W "$words" -- "$current")); return ;;
+    esac
+    case " $words " in *" \${COMP_WORDS[2]} "*) command="$command \${COMP_WORDS[2]}" ;; esac
   fi
   case "$command" in
 ${cases.join('\n')}
@@ -38,23 +41,30 @@ complete -F _kbin kbin
 }
 
 /** zsh and fish understand the descriptions too. */
-function fishCompletion(commands: readonly Command[]): string {
-  return commands
-    .flatMap((command) => {
-      const [first = '', second] = command.usage.replace(/ [<[].*$/, '').split(' ');
-      const own =
-        second === undefined
-          ? `complete -c kbin -n __fish_use_subcommand -a ${first} -d '${quoted(command.describe)}'`
-          : `complete -c kbin -n '__fish_seen_subcommand_from ${first}' -a ${second} -d '${quoted(command.describe)}'`;
-      const options = Object.entries(command.options).map(
-        ([name, option]) =>
-          `complete -c kbin -n '__fish_seen_subcommand_from ${second ?? first}' -l ${name} -d '${quoted(option.describe)}'`,
-      );
-      return [own, ...options];
-    })
-    .join('\n')
-    .concat('\n');
+const fishCompletion = (commands: readonly Command[]): string =>
+  `${branchesOf(commands).flatMap(fishLines).join('\n')}\n`;
+
+function fishLines({ word, own, members }: Branch): string[] {
+  const names = [...members.keys()].join(' ');
+  const seen = `__fish_seen_subcommand_from ${word}`;
+  const before = members.size === 0 ? seen : `${seen}; and not __fish_seen_subcommand_from ${names}`;
+  return [
+    fishWord('__fish_use_subcommand', word, own?.describe ?? [...members.keys()].join(', ')),
+    ...(own === undefined ? [] : fishOptions(before, own)),
+    ...[...members].flatMap(([second, member]) => [
+      fishWord(before, second, member.describe),
+      ...fishOptions(`${seen}; and __fish_seen_subcommand_from ${second}`, member),
+    ]),
+  ];
 }
+
+const fishWord = (when: string, word: string, describe: string): string =>
+  `complete -c kbin -n '${when}' -a ${word} -d '${quoted(describe)}'`;
+
+const fishOptions = (when: string, { options }: Command): string[] =>
+  Object.entries(options).map(
+    ([name, { describe }]) => `complete -c kbin -n '${when}' -l ${name} -d '${quoted(describe)}'`,
+  );
 
 const zshCompletion = (commands: readonly Command[]): string =>
   `#compdef kbin\nautoload -U +X bashcompinit && bashcompinit\n${bashCompletion(commands)}`;

@@ -2,7 +2,7 @@ import { KbinError } from '../errors.ts';
 import { fanOut } from '../engine/fanOut.ts';
 import type { HostName } from '../model/inventory.ts';
 import type { Output } from '../model/ports.ts';
-import { printable } from '../remote/printable.ts';
+import { printable } from '../model/plainText.ts';
 import { shellWords } from '../remote/quote.ts';
 import { flag, FLEET_OPTIONS, INVENTORY_OPTION, list, LIMIT_OPTIONS, number, text, type Command } from './command.ts';
 import { chosenHosts, withRun } from './run.ts';

@@ -1,13 +1,15 @@
 import { cacheImport, cacheList, cacheVerify } from './cache.ts';
+import { CERTS } from './certs/index.ts';
 import type { Command } from './command.ts';
 import { completion } from './completion.ts';
 import { deploy } from './deploy.ts';
 import { exec } from './exec.ts';
 import { init } from './init.ts';
-import { kubeconfig } from './kubeconfig.ts';
+import { KUBECONFIG } from './kubeconfig/index.ts';
 import { plan } from './plan.ts';
 import { reset } from './reset.ts';
 import { status } from './status.ts';
+import { TOKEN } from './token/index.ts';
 import { validate } from './validate.ts';
 
 const FLEET: readonly Command[] = [
@@ -17,7 +19,9 @@ const FLEET: readonly Command[] = [
   deploy,
   status,
   exec,
-  kubeconfig,
+  ...KUBECONFIG,
+  ...CERTS,
+  ...TOKEN,
   cacheImport,
   cacheList,
   cacheVerify,

@@ -1,7 +1,8 @@
 import { KbinError } from '../errors.ts';
 import { ROLES, type Host, type HostName, type Inventory } from '../model/inventory.ts';
 
-const globOf = (pattern: string): RegExp =>
+/** A pattern with `*` and `?`, for whole names. */
+export const globOf = (pattern: string): RegExp =>
   new RegExp(
     `^${pattern
       .replace(/[.+^${}()|[\]\\]/g, '\\$&')

@@ -8,6 +8,7 @@ import type { Emit } from '../model/event.ts';
 import type { HostName } from '../model/inventory.ts';
 import { clusterFolder } from '../paths.ts';
 import { appendAudit } from '../ui/audit.ts';
+import { confirm } from '../ui/confirm.ts';
 import { createReporter, type Reporter } from '../ui/reporter.ts';
 import { timelineLines } from '../ui/timeline.ts';
 import { flag, number, text, type Arguments } from './command.ts';
@@ -15,6 +16,7 @@ import { interruption } from './interrupt.ts';
 import { limitedHosts } from './limit.ts';
 import { failedBefore, failedHosts, Journal, rememberFailed } from './record.ts';
 import { openEngine, runId, systemClock } from './session.ts';
+import { unlockOf } from './unlock.ts';
 
 /** What a command that works on the fleet has in hand. */
 export interface RunSession {
@@ -23,14 +25,26 @@ export interface RunSession {
   isInteractive: boolean;
   /** Prints a line beside the progress: standard output, or standard error when that carries JSON. */
   print: (line: string) => void;
+  /** Asks the operator. */
+  confirm: (question: string) => Promise<boolean>;
   result?: RunResult;
 }
 
 /** Hosts chosen by `--limit`; undefined for all. */
-export function chosenHosts(session: RunSession, expression: string | undefined): Set<HostName> | undefined {
+export function chosenHosts(
+  session: Pick<RunSession, 'engine'>,
+  expression: string | undefined,
+): Set<HostName> | undefined {
   if (expression === undefined) return undefined;
   const { inventory } = session.engine;
   return limitedHosts(inventory, expression, failedBefore(inventory.cluster));
+}
+
+/** What a run is called, where that is not all. */
+export interface RunTitle {
+  command: string;
+  /** Where it is shown: standard error for a command whose standard output is its result. */
+  screen: NodeJS.WriteStream;
 }
 
 /** Everything that happens around the work, whatever the work does. */
@@ -62,7 +76,8 @@ class Surroundings {
       at: systemClock.now(),
     });
     await this.#reporter.close();
-    this.journal.close();
+    const complaint = this.journal.close();
+    if (complaint !== undefined) this.#reporter.print(complaint);
   }
 }
 
@@ -72,12 +87,13 @@ class Surroundings {
  */
 export async function withRun(
   args: Arguments,
-  command: string,
+  title: string | RunTitle,
   work: (session: RunSession) => Promise<number>,
 ): Promise<number> {
   const inventory = await loadInventory(text(args, 'inventory') ?? '');
-  const isJson = flag(args, 'json');
-  const reporter = createReporter({ json: isJson, stdout: process.stdout, stderr: process.stderr });
+  const { command, screen } = typeof title === 'string' ? { command: title, screen: process.stdout } : title;
+  const isJson = flag(args, 'json') && screen === process.stdout;
+  const reporter = createReporter({ json: isJson, stdout: screen, stderr: process.stderr });
   const print = (line: string): void => {
     reporter.print(line);
   };
@@ -86,8 +102,9 @@ export async function withRun(
   const { emit, journal } = surroundings;
   const { signal, dispose } = interruption(print);
   const parallel = number(args, 'parallel') ?? 50;
-  const { engine, fleet } = await openEngine({ inventory, parallel, emit, signal, run });
-  const session: RunSession = { engine, fleet, isInteractive: reporter.isInteractive, print };
+  const unlock = unlockOf(args);
+  const { engine, fleet } = await openEngine({ inventory, parallel, emit, signal, run, unlock });
+  const session: RunSession = { engine, fleet, isInteractive: reporter.isInteractive, print, confirm };
   const hosts = inventory.hosts.map((host) => host.name);
   emit({ type: 'run', command, cluster: inventory.cluster, hosts, at: systemClock.now() });
   let exitCode = exitCodeOf(undefined);
@@ -101,7 +118,8 @@ export async function withRun(
     dispose();
     const changed = session.result?.changed ?? 0;
     await surroundings.finish(exitCode, changed);
-    if (changed > 0 && !isJson) timelineLines(journal.events).forEach(print);
+    const hasWaves = journal.events.some(({ type }) => type === 'wave');
+    if (changed > 0 && hasWaves && !isJson) timelineLines(journal.events).forEach(print);
     await fleet.close();
     if (command === 'deploy') rememberFailed(inventory.cluster, failedHosts(journal.events));
     await appendAudit(join(clusterFolder(inventory.cluster), 'audit.jsonl'), {

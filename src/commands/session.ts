@@ -8,10 +8,12 @@ import { Fleet } from '../engine/fleet.ts';
 import { realWorld } from '../engine/world.ts';
 import type { Emit } from '../model/event.ts';
 import type { Inventory } from '../model/inventory.ts';
-import type { Clock, PkiStore } from '../model/ports.ts';
+import type { Clock, Pki } from '../model/ports.ts';
 import { cacheFolder, pkiFolder, readCertificateCatalog, readTemplates } from '../paths.ts';
+import { withAuditWebhook } from '../pki/auditWebhook.ts';
 import { parseCatalog } from '../pki/catalog.ts';
 import { withExternalEtcd } from '../pki/externalEtcd.ts';
+import type { Unlock } from '../pki/lock.ts';
 import { openPkiStore } from '../pki/store.ts';
 import { createConnector } from '../ssh/connector.ts';
 
@@ -34,11 +36,15 @@ export interface SessionOptions {
   signal: AbortSignal;
   /** Identity of the run: see `runId`. */
   run: string;
+  /** Opens locked CA keys; without it nothing can be issued in a locked store. */
+  unlock?: Unlock;
 }
 
-function storeOf({ cluster, etcd }: Inventory): PkiStore {
-  const store = openPkiStore(pkiFolder(cluster));
-  return etcd.external === undefined ? store : withExternalEtcd(store, etcd.external);
+/** The cluster's store, and beside its own certificates the files of the operator that hosts get. */
+function storeOf({ cluster, etcd, audit }: Inventory, unlock?: Unlock): Pki {
+  const own = openPkiStore(pkiFolder(cluster), unlock === undefined ? {} : { unlock });
+  const store = etcd.external === undefined ? own : withExternalEtcd(own, etcd.external);
+  return audit.enabled && audit.webhook !== undefined ? withAuditWebhook(store, audit.webhook.configFile) : store;
 }
 
 /** An engine with the real edges: SSH, local disk, the clock. Close its fleet when done. */
@@ -48,6 +54,7 @@ export async function openEngine({
   emit,
   signal,
   run,
+  unlock,
 }: SessionOptions): Promise<{ engine: Engine; fleet: Fleet }> {
   const [templates, catalog] = await Promise.all([readTemplates(), readCertificateCatalog()]);
   const connector = createConnector({
@@ -60,7 +67,7 @@ export async function openEngine({
     inventory,
     desired: desired(inventory, templates),
     rows: parseCatalog(catalog),
-    pki: storeOf(inventory),
+    pki: storeOf(inventory, unlock),
     cache: new CacheStore(cacheFolder()),
     clock: systemClock,
     emit,

@@ -1,20 +1,17 @@
-import { join } from 'node:path/posix';
-import { PLACES } from '../catalog/places.ts';
 import { hostsWith } from '../model/inventory.ts';
 import type { File, Pair, Resource } from '../model/resource.ts';
-import { overrideOf, type Context } from './context.ts';
+import { auditParts } from './audit.ts';
+import { authenticationParts } from './authentication.ts';
+import type { Context } from './context.ts';
+import { encryptionParts } from './encryption.ts';
 import { etcdEndpoints } from './etcd.ts';
 import { flagsOf, flagWords, type Flags } from './flags.ts';
-import { caReadOnce, certificateOf, FRONT_PROXY_FLAGS, hostPair, keyOf, PKI, servingFlags, sharedPair } from './pki.ts';
+import { certificateOf, FRONT_PROXY_FLAGS, hostPair, keyOf, PKI, servingFlags, sharedPair } from './pki.ts';
 import { kubernetesProgram } from './programs.ts';
-import { bundleFile, directory, pemFile, privateFile } from './resources.ts';
+import { fileId, pemFile, trustFile } from './resources.ts';
 import { service } from './service.ts';
-import { isAtLeast } from './versions.ts';
 
 const PHASE = 'apiserver';
-const AUDIT_POLICY = join(PLACES.kubernetes, 'audit-policy.yaml');
-const AUTHENTICATION = join(PLACES.kubernetes, 'authentication.yaml');
-const LOGS = '/var/log/kubernetes';
 
 /** Certificates of somebody else's etcd are in the store under these names. */
 const externalEtcd = { ca: 'external-etcd-ca', client: 'external-etcd-client' } as const;
@@ -36,38 +33,24 @@ function pairsOf(context: Context): Pairs {
   };
 }
 
+/** Whoever may have signed what kubelets serve with, where that is not the Kubernetes CA alone. */
+const kubeletCa = ({ inventory }: Context): File[] =>
+  inventory.certificates.kubeletServing === 'kbin' ? [] : [trustFile(PHASE, PKI.kubeletCa, ['ca', 'kubelet-signer'])];
+
 /** Files that the controller-manager and the scheduler of the host read as well. */
 function sharedFiles({ inventory }: Context): { etcdCa: File; keys: File[]; rest: File[] } {
   const etcdCa = inventory.etcd.external === undefined ? 'etcd-ca' : externalEtcd.ca;
   return {
-    etcdCa: pemFile(PHASE, PKI.etcdCa, { certificate: etcdCa, part: 'certificate' }),
+    etcdCa: trustFile(PHASE, PKI.etcdCa, [etcdCa]),
     keys: [
       pemFile(PHASE, PKI.serviceAccountKey, { certificate: 'sa', part: 'key' }),
-      pemFile(PHASE, PKI.serviceAccountPublicKey, { certificate: 'sa', part: 'public-key' }),
+      trustFile(PHASE, PKI.serviceAccountPublicKey, ['sa']),
     ],
     rest: [
-      bundleFile(PHASE, PKI.clientCa, ['ca', 'kubelet-signer']),
-      pemFile(PHASE, PKI.frontProxyCa, { certificate: 'front-proxy-ca', part: 'certificate' }),
+      trustFile(PHASE, PKI.clientCa, ['ca', 'kubelet-signer']),
+      trustFile(PHASE, PKI.frontProxyCa, ['front-proxy-ca']),
     ],
   };
-}
-
-/**
- * Without a certificate or token only the health paths answer. Structured authentication is GA since 1.34, and it
- * excludes the flags of the same matter, so an inventory that uses those gets no file.
- */
-function authenticationFile(context: Context): File | undefined {
-  const { args, config } = overrideOf(context, 'kube-apiserver');
-  const usesFlags = [...Object.keys(args), ...Object.keys(config)].some(
-    (name) => name === 'anonymous-auth' || name === 'authentication-config' || name.startsWith('oidc-'),
-  );
-  if (usesFlags || !isAtLeast(context.inventory.versions.kubernetes, '1.34')) return undefined;
-  const document = {
-    apiVersion: 'apiserver.config.k8s.io/v1',
-    kind: 'AuthenticationConfiguration',
-    anonymous: { enabled: true, conditions: [{ path: '/livez' }, { path: '/readyz' }, { path: '/healthz' }] },
-  };
-  return privateFile(PHASE, AUTHENTICATION, context.write.yaml(document));
 }
 
 /** REFERENCE 9: a watched apiserver takes 61 s to restart by default, 2 s alone or 6 s behind a balancer with these. */
@@ -75,14 +58,6 @@ const shutdownFlags = ({ inventory }: Context): Flags => ({
   'shutdown-watch-termination-grace-period': '2s',
   ...(hostsWith(inventory, 'control-plane').length > 1 ? { 'shutdown-delay-duration': '4s' } : {}),
 });
-
-const AUDIT_FLAGS: Flags = {
-  'audit-policy-file': AUDIT_POLICY,
-  'audit-log-path': join(LOGS, 'audit.log'),
-  'audit-log-maxage': '30',
-  'audit-log-maxbackup': '10',
-  'audit-log-maxsize': '100',
-};
 
 const serviceAccountFlags = ({ inventory }: Context): Flags => ({
   'service-account-issuer': `https://kubernetes.default.svc.${inventory.network.dnsDomain}`,
@@ -92,13 +67,13 @@ const serviceAccountFlags = ({ inventory }: Context): Flags => ({
 });
 
 /** Flags that say whom the apiserver trusts and what it shows to others. */
-const pairFlags = ({ serving, kubeletClient, etcdClient, frontProxyClient }: Pairs): Flags => ({
-  ...servingFlags(serving),
+const pairFlags = (context: Context, { serving, kubeletClient, etcdClient, frontProxyClient }: Pairs): Flags => ({
+  ...servingFlags(context, serving),
   'client-ca-file': PKI.clientCa,
   'etcd-cafile': PKI.etcdCa,
   'etcd-certfile': certificateOf(etcdClient),
   'etcd-keyfile': keyOf(etcdClient),
-  'kubelet-certificate-authority': PKI.ca,
+  'kubelet-certificate-authority': kubeletCa(context)[0]?.path ?? PKI.ca,
   'kubelet-client-certificate': certificateOf(kubeletClient),
   'kubelet-client-key': keyOf(kubeletClient),
   'proxy-client-cert-file': certificateOf(frontProxyClient),
@@ -115,6 +90,7 @@ const apiserverFlags = (context: Context): Flags => ({
   'allow-privileged': 'true',
   'authorization-mode': 'Node,RBAC',
   'enable-admission-plugins': 'NodeRestriction',
+  'enable-bootstrap-token-auth': 'true',
   'etcd-servers': etcdEndpoints(context).join(','),
   // By default the node's name is tried first, and times out where it does not resolve.
   'kubelet-preferred-address-types': 'InternalIP,ExternalIP,Hostname',
@@ -123,7 +99,6 @@ const apiserverFlags = (context: Context): Flags => ({
   'service-cluster-ip-range': context.inventory.network.serviceCidr,
   ...serviceAccountFlags(context),
   ...shutdownFlags(context),
-  ...AUDIT_FLAGS,
 });
 
 /** kube-apiserver of a control plane, with the keys and CA files that all programs of the control plane share. */
@@ -131,34 +106,33 @@ export function apiserverResources(context: Context): Resource[] {
   const apiserver = kubernetesProgram(context, 'kube-apiserver', PHASE);
   const pairs = pairsOf(context);
   const { etcdCa, keys, rest } = sharedFiles(context);
-  const audit = privateFile(PHASE, AUDIT_POLICY, context.render('kube-apiserver/audit-policy.yaml.hbs'));
-  const authentication = authenticationFile(context);
-  // Its `anonymous` part is the one that needs a restart, and the only one kbin writes.
-  const authenticationFiles = authentication === undefined ? [] : [authentication];
+  const audit = auditParts(context);
+  const authentication = authenticationParts(context);
+  const encryption = encryptionParts(context);
   const flags: Flags = {
     ...apiserverFlags(context),
-    ...pairFlags(pairs),
-    ...(authentication === undefined ? {} : { 'authentication-config': AUTHENTICATION }),
+    ...pairFlags(context, pairs),
+    ...audit.flags,
+    ...authentication.flags,
+    ...encryption.flags,
   };
+  // Issuers are read again, but one that is refused then is only logged, and keeps the next start from coming up: a
+  // restart shows it at the first apiserver's gate. The `anonymous` part needs a restart anyway.
+  const readOnce = [...audit.files, ...authentication.files, ...encryption.files, ...kubeletCa(context)];
   return [
-    directory(PHASE, LOGS, '0700'),
+    ...audit.directories,
     apiserver,
     ...Object.values<Pair>({ ...pairs }),
     etcdCa,
     ...keys,
     ...rest,
-    audit,
-    ...authenticationFiles,
+    ...readOnce,
     ...service(context, {
       component: 'kube-apiserver',
       phase: PHASE,
       template: 'kube-apiserver/kube-apiserver.service.hbs',
       words: [apiserver.link, ...flagWords(flagsOf(context, 'kube-apiserver', flags))],
-      restartsOn: [
-        ...[apiserver, etcdCa, ...keys, audit, ...authenticationFiles].map((resource) => resource.id),
-        // --kubelet-certificate-authority is read again since 1.36.
-        ...caReadOnce(context),
-      ],
+      restartsOn: [...[apiserver, etcdCa, ...keys, ...readOnce].map((resource) => resource.id), fileId(PKI.ca)],
     }),
   ];
 }

@@ -4,9 +4,9 @@ import { hostsWith } from '../model/inventory.ts';
 import type { Pair, Resource } from '../model/resource.ts';
 import { hostPort, type Context } from './context.ts';
 import { flagsOf, flagWords, type Flags } from './flags.ts';
-import { certificateOf, CIPHER_SUITES, keyOf } from './pki.ts';
+import { certificateOf, keyOf } from './pki.ts';
 import { program, programs } from './programs.ts';
-import { directory, ownedBy, pemFile, textFile } from './resources.ts';
+import { directory, ownedBy, trustFile, textFile } from './resources.ts';
 import { service } from './service.ts';
 import { environmentFileLine } from './systemd.ts';
 import { isAtLeast } from './versions.ts';
@@ -42,11 +42,17 @@ const checkFlags = ({ inventory }: Context): Flags =>
     ? { 'feature-gates': 'InitialCorruptCheck=true', 'watch-progress-notify-interval': '5s' }
     : { 'experimental-initial-corrupt-check': 'true', 'experimental-watch-progress-notify-interval': '5s' };
 
+/** etcd's names for versions are its own; with TLS 1.3 alone it does not start when it is given suites. */
+const tlsFlags = ({ tls }: Context['inventory']): Flags => ({
+  'tls-min-version': tls.minVersion === 'VersionTLS13' ? 'TLS1.3' : 'TLS1.2',
+  ...(tls.cipherSuites.length === 0 ? {} : { 'cipher-suites': tls.cipherSuites.join(',') }),
+});
+
 /**
  * Flags and not a configuration file, because etcd ignores every flag when it has a file: `args` of the inventory would
  * do nothing.
  */
-function etcdFlags({ host }: Context, server: Pair, peer: Pair): Flags {
+function etcdFlags({ inventory, host }: Context, server: Pair, peer: Pair): Flags {
   return {
     name: host.name,
     'data-dir': PLACES.etcdData,
@@ -63,8 +69,7 @@ function etcdFlags({ host }: Context, server: Pair, peer: Pair): Flags {
     'peer-key-file': keyOf(peer),
     'peer-trusted-ca-file': CA,
     'peer-client-cert-auth': 'true',
-    'cipher-suites': CIPHER_SUITES.join(','),
-    'tls-min-version': 'TLS1.2',
+    ...tlsFlags(inventory),
     'quota-backend-bytes': String(QUOTA_BYTES),
   };
 }
@@ -90,7 +95,7 @@ export function etcdResources(context: Context): Resource[] {
   const etcd = program(context, 'etcd', 'etcd');
   const server = etcdPair(context, 'server');
   const peer = etcdPair(context, 'peer');
-  const ca = ownedBy(OWNER, pemFile('etcd', CA, { certificate: 'etcd-ca', part: 'certificate' }));
+  const ca = ownedBy(OWNER, trustFile('etcd', CA, ['etcd-ca']));
   const base = { ...etcdFlags(context, server, peer), ...checkFlags(context) };
   const flags = flagsOf(context, 'etcd', base);
   return [

@@ -6,9 +6,9 @@ import { overrideOf, type Context } from './context.ts';
 import { flagsOf, flagWords } from './flags.ts';
 import { kubeconfig } from './kubeconfig.ts';
 import { merged } from './merge.ts';
-import { PKI } from './pki.ts';
+import { clientInputs } from './pki.ts';
 import { programs } from './programs.ts';
-import { directory, fileId, textFile } from './resources.ts';
+import { directory, textFile } from './resources.ts';
 import { service } from './service.ts';
 
 const PHASE = 'network';
@@ -66,8 +66,7 @@ export function flannelResources(context: Context): Resource[] {
       template: 'flannel/flanneld.service.hbs',
       words: [flanneld.link, ...flagWords(flags)],
       environment: { NODE_NAME: context.host.name },
-      // Its client library is older than the reloading of CA files.
-      restartsOn: [flanneld.id, netConf.id, access.id, fileId(PKI.ca)],
+      restartsOn: [flanneld.id, netConf.id, access.id, ...clientInputs(client)],
     }),
   ];
 }

@@ -5,6 +5,7 @@ import { HOST_PROVIDED } from '../catalog/versions.ts';
 import { KbinError } from '../errors.ts';
 import { hostsWith, type Json, type JsonObject } from '../model/inventory.ts';
 import type { Resource, ResourceId } from '../model/resource.ts';
+import { isReadyzPublic } from './authentication.ts';
 import { hostPort, overrideOf, type Context } from './context.ts';
 import { flagsOf, type Flags } from './flags.ts';
 import { merged } from './merge.ts';
@@ -66,7 +67,8 @@ function haproxyConfig(context: Context): string {
     defaults: sectionLines(sections['defaults']),
     port: inventory.balancerPort,
     alivePort: inventory.balancerPort + 1,
-    ca: PKI.ca,
+    ca: PKI.rootCa,
+    readyStatus: isReadyzPublic(context) ? '200' : '200,401',
     servers: hostsWith(inventory, 'control-plane').map(
       (host) => `${host.name} ${hostPort(host.address, inventory.apiPort)}`,
     ),
@@ -105,7 +107,9 @@ export function haproxyResources(context: Context): Resource[] {
       phase: PHASE,
       template: 'haproxy/kbin-haproxy.service.hbs',
       words: [path, ...haproxyWords(flags)],
-      restartsOn: [...inputs, config.id, fileId(PKI.ca)],
+      restartsOn: inputs,
+      // Whoever is connected stays so: the worker before goes on with what it has.
+      reloadsOn: [config.id, fileId(PKI.rootCa)],
     }),
   ];
 }

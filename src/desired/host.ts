@@ -2,8 +2,8 @@ import { PLACES } from '../catalog/places.ts';
 import { hasRole, isNode } from '../model/inventory.ts';
 import type { Kernel, Resource, User } from '../model/resource.ts';
 import { overrideOf, type Context } from './context.ts';
-import { PKI } from './pki.ts';
-import { directory, pemFile, textFile } from './resources.ts';
+import { hostPair, PKI } from './pki.ts';
+import { directory, rootsFile, trustFile, textFile } from './resources.ts';
 
 /** Sysctls of every node. REFERENCE 7; the vm and kernel ones are what protectKernelDefaults of the kubelet asks for. */
 const NODE_SYSCTLS: Readonly<Record<string, string>> = {
@@ -51,11 +51,21 @@ function kernelResources(context: Context): Resource[] {
   ];
 }
 
-const nodeResources = (context: Context): Resource[] => [
+const pkiDirectories = (): Resource[] => [
   directory('host', PLACES.kubernetes, '0755'),
   directory('host', PLACES.pki, '0700'),
   directory('host', PLACES.pairs, '0700'),
-  pemFile('host', PKI.ca, { certificate: 'ca', part: 'certificate' }),
+];
+
+/** What the inventory wants beside the certificates of components; one for the whole cluster stays in the store. */
+const extraPairs = (context: Context): Resource[] =>
+  context.inventory.certificates.extra
+    .filter(({ per }) => (per === 'node' ? isNode(context.host) : per !== 'cluster' && hasRole(context.host, per)))
+    .map(({ name }) => hostPair(context, 'host', name));
+
+const nodeResources = (context: Context): Resource[] => [
+  trustFile('host', PKI.ca, ['ca']),
+  rootsFile('host', PKI.rootCa, 'ca'),
   ...kernelResources(context),
 ];
 
@@ -64,10 +74,13 @@ const etcdUser: User = { id: 'user:etcd', kind: 'user', phase: 'host', name: 'et
 /** What a host needs before any program of the cluster: directories, the cluster's CA, kernel settings, users. */
 export function hostResources(context: Context): Resource[] {
   const { inventory, host } = context;
+  const extra = extraPairs(context);
   const runsEtcd = hasRole(host, 'etcd') && inventory.etcd.external === undefined;
   return [
     directory('host', PLACES.versions, '0755'),
     ...(runsEtcd ? [etcdUser] : []),
+    ...(isNode(host) || extra.length > 0 ? pkiDirectories() : []),
     ...(isNode(host) ? nodeResources(context) : []),
+    ...extra,
   ];
 }

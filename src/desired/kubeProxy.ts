@@ -6,7 +6,7 @@ import { overrideOf, type Context } from './context.ts';
 import { flagsOf, flagWords } from './flags.ts';
 import { kubeconfig } from './kubeconfig.ts';
 import { merged } from './merge.ts';
-import { caReadOnce } from './pki.ts';
+import { clientInputs } from './pki.ts';
 import { kubernetesProgram } from './programs.ts';
 import { hostProgram, textFile } from './resources.ts';
 import { service } from './service.ts';
@@ -50,7 +50,7 @@ export function kubeProxyResources(context: Context): Resource[] {
       phase: PHASE,
       template: 'kube-proxy/kube-proxy.service.hbs',
       words: [proxy.link, ...flagWords(flags)],
-      restartsOn: [proxy.id, config.id, access.id, ...caReadOnce(context)],
+      restartsOn: [proxy.id, config.id, access.id, ...clientInputs(client)],
     }),
   ];
 }

@@ -1,22 +1,25 @@
 import { join } from 'node:path/posix';
 import { PLACES } from '../catalog/places.ts';
 import type { JsonObject } from '../model/inventory.ts';
-import type { Pair, Resource } from '../model/resource.ts';
+import type { Resource } from '../model/resource.ts';
 import { CONTAINERD_SOCKET } from './containerd.ts';
 import { overrideOf, type Context } from './context.ts';
 import { flagsOf, flagWords } from './flags.ts';
 import { kubeconfig } from './kubeconfig.ts';
+import { servingParts } from './kubeletServing.ts';
 import { merged } from './merge.ts';
-import { caReadOnce, certificateOf, CIPHER_SUITES, hostPair, keyOf, PKI } from './pki.ts';
+import { PKI } from './pki.ts';
 import { kubernetesProgram } from './programs.ts';
-import { directory, textFile } from './resources.ts';
+import { directory, fileId, pemFile, textFile } from './resources.ts';
 import { service } from './service.ts';
 import { taintsOf } from './taints.ts';
 
 const PHASE = 'node';
+/** Where the kubelet keeps the client certificate that it renews; it goes before the one in its kubeconfig (REFERENCE 1.2). */
+const OWN_CLIENT = join(PLACES.kubelet, 'pki/kubelet-client-current.pem');
 
 /** REFERENCE 2; only what differs from the kubelet's defaults or must not follow a change of them. */
-const kubeletConfig = ({ inventory, host }: Context, serving: Pair): JsonObject => ({
+const kubeletConfig = ({ inventory, host }: Context, serving: JsonObject): JsonObject => ({
   apiVersion: 'kubelet.config.k8s.io/v1beta1',
   kind: 'KubeletConfiguration',
   authentication: {
@@ -39,21 +42,20 @@ const kubeletConfig = ({ inventory, host }: Context, serving: Pair): JsonObject 
   resolvConf: '/etc/resolv.conf',
   // From its first start on, the kubelet is the one owner of its client certificate and renews it.
   rotateCertificates: true,
-  tlsCertFile: certificateOf(serving),
-  tlsPrivateKeyFile: keyOf(serving),
-  tlsCipherSuites: [...CIPHER_SUITES],
-  tlsMinVersion: 'VersionTLS12',
+  ...(inventory.tls.cipherSuites.length === 0 ? {} : { tlsCipherSuites: inventory.tls.cipherSuites }),
+  tlsMinVersion: inventory.tls.minVersion,
+  ...serving,
 });
 
 /** kubelet of a node. Its client certificate is kbin's at the first start only. */
 export function kubeletResources(context: Context): Resource[] {
   const kubelet = kubernetesProgram(context, 'kubelet', PHASE);
   const { file: access, client } = kubeconfig(context, { phase: PHASE, name: 'kubelet', server: 'balancer' });
-  const serving = hostPair(context, PHASE, 'kubelet-serving');
+  const serving = servingParts(context, PHASE);
   const config = textFile(
     PHASE,
     join(PLACES.kubernetes, 'kubelet.yaml'),
-    context.write.yaml(merged(kubeletConfig(context, serving), overrideOf(context, 'kubelet').config)),
+    context.write.yaml(merged(kubeletConfig(context, serving.config), overrideOf(context, 'kubelet').config)),
   );
   const flags = flagsOf(context, 'kubelet', {
     config: config.path,
@@ -61,20 +63,31 @@ export function kubeletResources(context: Context): Resource[] {
     kubeconfig: access.path,
     'node-ip': context.host.address,
   });
+  // Started anew it asks for new tokens of all its pods, signed by the new key: without that they would last an hour.
+  const tokenKey = pemFile(PHASE, join(PLACES.pki, 'sa-signer.pub'), { certificate: 'sa', part: 'public-key' });
   return [
     directory(PHASE, PLACES.kubelet, '0750'),
+    tokenKey,
     kubelet,
     client,
-    serving,
+    serving.resource,
     access,
     config,
+    {
+      id: `renewed:${OWN_CLIENT}`,
+      kind: 'renewed',
+      phase: PHASE,
+      path: OWN_CLIENT,
+      unit: 'kubelet.service',
+      signers: ['kubelet-signer', 'ca'],
+    },
     ...service(context, {
       component: 'kubelet',
       phase: PHASE,
       template: 'kubelet/kubelet.service.hbs',
       words: [kubelet.link, ...flagWords(flags)],
-      // The serving pair is read again; clientCAFile since 1.36.
-      restartsOn: [kubelet.id, config.id, access.id, ...caReadOnce(context)],
+      // The serving pair is read again. Its client pair is the first one only: the kubelet renews it by itself.
+      restartsOn: [kubelet.id, config.id, access.id, fileId(PKI.ca), tokenKey.id],
     }),
   ];
 }

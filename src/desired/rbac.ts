@@ -3,6 +3,9 @@ import type { PhaseName } from '../model/phase.ts';
 import type { ApiObject } from '../model/resource.ts';
 import { apiObject } from './apiObject.ts';
 
+/** Group of whoever comes with a bootstrap token of kbin. */
+export const BOOTSTRAP_GROUP = 'system:bootstrappers:kbin:node';
+
 const RBAC = 'rbac.authorization.k8s.io';
 
 interface Binding {
@@ -37,6 +40,17 @@ const BINDINGS: readonly Binding[] = [
     name: 'kbin:kubelet-renewal',
     role: 'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient',
     subject: { kind: 'Group', name: 'system:nodes' },
+  },
+  // With a bootstrap token a kubelet may ask for its first client certificate, and the controller-manager approves it.
+  {
+    name: 'kbin:node-bootstrapper',
+    role: 'system:node-bootstrapper',
+    subject: { kind: 'Group', name: BOOTSTRAP_GROUP },
+  },
+  {
+    name: 'kbin:node-approval',
+    role: 'system:certificates.k8s.io:certificatesigningrequests:nodeclient',
+    subject: { kind: 'Group', name: BOOTSTRAP_GROUP },
   },
 ];
 

@@ -39,11 +39,15 @@ export const privateFile = (phase: PhaseName, path: string, text: string): File 
 export const pemFile = (phase: PhaseName, path: string, secret: SecretRef): File =>
   file({ phase, path, body: { secret }, mode: secret.part === 'key' ? '0600' : '0644' });
 
-/** Several CA certificates in one file, in this order. */
-export function bundleFile(phase: PhaseName, path: string, certificates: readonly string[]): File {
-  const concat = certificates.map((certificate): SecretRef => ({ certificate, part: 'certificate' }));
+/** What is trusted in place of these authorities or public keys, in this order: while one is rotated, all its generations. */
+export function trustFile(phase: PhaseName, path: string, names: readonly string[]): File {
+  const concat = names.map((certificate): SecretRef => ({ certificate, part: 'trusted' }));
   return file({ phase, path, body: { concat }, mode: '0644' });
 }
+
+/** What is trusted in place of an authority, up to its root. */
+export const rootsFile = (phase: PhaseName, path: string, certificate: string): File =>
+  file({ phase, path, body: { concat: [{ certificate, part: 'roots' }] }, mode: '0644' });
 
 /** A certificate and its key below /etc/kubernetes/pki, as `tls.crt` and `tls.key`. */
 export const pair = (phase: PhaseName, path: string, certificate: string): Pair => ({

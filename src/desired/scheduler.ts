@@ -6,7 +6,7 @@ import { overrideOf, type Context } from './context.ts';
 import { flagsOf, flagWords, type Flags } from './flags.ts';
 import { kubeconfig } from './kubeconfig.ts';
 import { merged } from './merge.ts';
-import { caReadOnce, FRONT_PROXY_FLAGS, hostPair, PKI, servingFlags } from './pki.ts';
+import { clientInputs, FRONT_PROXY_FLAGS, hostPair, PKI, servingFlags } from './pki.ts';
 import { kubernetesProgram } from './programs.ts';
 import { textFile } from './resources.ts';
 import { service } from './service.ts';
@@ -32,7 +32,7 @@ export function schedulerResources(context: Context): Resource[] {
     context.write.yaml(merged(schedulerConfig(access.path), overrideOf(context, 'kube-scheduler').config)),
   );
   const flags: Flags = {
-    ...servingFlags(serving),
+    ...servingFlags(context, serving),
     // Without both CA files a scheduler that starts before its apiserver runs on without client certificates.
     'client-ca-file': PKI.clientCa,
     ...FRONT_PROXY_FLAGS,
@@ -52,7 +52,7 @@ export function schedulerResources(context: Context): Resource[] {
       phase: PHASE,
       template: 'kube-scheduler/kube-scheduler.service.hbs',
       words: [program.link, ...flagWords(flagsOf(context, 'kube-scheduler', flags))],
-      restartsOn: [program.id, config.id, access.id, ...caReadOnce(context)],
+      restartsOn: [program.id, config.id, access.id, ...clientInputs(client)],
     }),
   ];
 }

@@ -17,6 +17,8 @@ export interface Service {
   environment?: Readonly<Record<string, string>>;
   /** What the program does not reload by itself, beside its unit file. */
   restartsOn: readonly ResourceId[];
+  /** Inputs, which are not in restartsOn, that it reads again when systemd asks it to reload. */
+  reloadsOn?: readonly ResourceId[];
   start?: Unit['start'];
 }
 
@@ -40,7 +42,8 @@ export function service(context: Context, wanted: Service): [File, Unit] {
     kind: 'unit',
     phase: wanted.phase,
     name,
-    restartsOn: [unitFile.id, ...wanted.restartsOn],
+    restartsOn: [unitFile.id, ...wanted.restartsOn, ...(wanted.reloadsOn ?? [])],
+    ...(wanted.reloadsOn === undefined ? {} : { reloadsOn: [...wanted.reloadsOn] }),
     start: wanted.start ?? 'ready',
   };
   return [unitFile, unit];

@@ -1,33 +1,14 @@
-import { KbinError } from '../errors.ts';
 import type { ApiFacts } from '../model/facts.ts';
 import { hostsWith, type HostName, type Json, type JsonObject } from '../model/inventory.ts';
 import type { Clock } from '../model/ports.ts';
 import type { ApiObject, Desired, NodeSettings } from '../model/resource.ts';
-import { printable } from '../remote/printable.ts';
 import { ApiClient, type ApiAnswer, type ApiQuestion, type ApiSource } from './apiClient.ts';
 import { nodeFacts, nodePatch } from './apiNodes.ts';
 import { apiPath, objectPath, objectTitle } from './apiPaths.ts';
+import { refusal, settle } from './apiPatience.ts';
 import { fanOut } from './fanOut.ts';
 import { objectsAt, textAt } from './httpJson.ts';
 
-const RETRY_MILLISECONDS = 250;
-/**
- * Refusals that pass, and for how many seconds they are given the chance: 403 while a new binding reaches every
- * kube-apiserver, 404 while kube-system or the Node is not there yet, 409 when somebody else wrote in between, 429 and
- * 5xx under load, without etcd's leader or while a kube-apiserver is restarted. 500 is also what server-side apply says
- * of an object that does not fit its schema, which no patience mends.
- */
-const PATIENCE_SECONDS: Readonly<Record<number, number>> = {
-  403: 30,
-  404: 30,
-  409: 30,
-  429: 30,
-  500: 5,
-  502: 30,
-  503: 30,
-  504: 30,
-};
-const UNANSWERED_PATIENCE_SECONDS = 30;
 /** An apiserver that is up answers in milliseconds. */
 const OBSERVE_SECONDS = 3;
 const OBJECTS_AT_ONCE = 4;
@@ -49,6 +30,12 @@ export interface Api {
   serverSideApply(object: ApiObject): Promise<JsonObject>;
   /** Deletion is asked for, not awaited; an object that is not there is fine. Throws STEP when it is refused. */
   remove(path: string): Promise<void>;
+  /** Merge patch of one object (RFC 7386), for fields that kbin does not keep. Throws STEP when it is refused. */
+  mergePatch(path: string, body: JsonObject): Promise<void>;
+  /** The same for an object that was read, by its `resourceVersion` in the body; false when it has changed or is gone. */
+  patchAsRead(path: string, body: JsonObject): Promise<boolean>;
+  /** Has one object written to etcd again as it is; one that is not there is fine. Throws STEP when it is refused. */
+  rewrite(path: string): Promise<void>;
   /** Labels and taints of a Node; see `nodePatch`. Throws STEP when the Node is missing or the change refused. */
   applyNodeSettings(settings: NodeSettings): Promise<void>;
 }
@@ -56,14 +43,6 @@ export interface Api {
 async function read(client: ApiClient, path: string): Promise<ApiAnswer> {
   const answer = await client.ask({ path });
   return answer.status === 403 ? client.ask({ path, identity: 'super-admin' }) : answer;
-}
-
-function refusal(answer: ApiAnswer, what: string): KbinError {
-  const message = printable(textAt(answer.body, 'message'), 1000);
-  return new KbinError('STEP', `kube-apiserver on ${answer.host} refused ${what}: ${answer.status} ${message}`.trim(), {
-    host: answer.host,
-    hint: 'Correct what the message names and run the same command again.',
-  });
 }
 
 async function listAll(client: ApiClient, path: string): Promise<ApiList> {
@@ -81,28 +60,19 @@ async function listAll(client: ApiClient, path: string): Promise<ApiList> {
   return { items, serverTime };
 }
 
-/** Repeats a change until it is accepted, or refused for good. */
-async function settle(clock: Clock, what: string, attempt: () => Promise<ApiAnswer>): Promise<ApiAnswer> {
-  const since = clock.monotonic();
-  const isPatient = (seconds: number): boolean => clock.monotonic() - since < seconds * 1000;
-  for (;;) {
-    const answer = await attempt().catch((error: unknown) => {
-      const isUnanswered = error instanceof KbinError && error.code === 'CONNECT';
-      if (!isUnanswered || !isPatient(UNANSWERED_PATIENCE_SECONDS)) throw error;
-      return undefined;
-    });
-    if (answer !== undefined && answer.status < 300) return answer;
-    if (answer !== undefined && !isPatient(PATIENCE_SECONDS[answer.status] ?? 0)) throw refusal(answer, what);
-    await clock.pause(RETRY_MILLISECONDS);
-  }
-}
-
 const applyQuestion = ({ object, bootstrap, resource }: ApiObject): ApiQuestion => ({
   method: 'PATCH',
   path: `${objectPath({ object, resource })}?fieldManager=kbin&force=true`,
   contentType: 'application/apply-patch+yaml',
   body: object,
   identity: bootstrap === true ? 'super-admin' : 'admin',
+});
+
+const patchQuestion = (path: string, body: JsonObject): ApiQuestion => ({
+  method: 'PATCH',
+  path: `${path}?fieldManager=kbin-rotation`,
+  contentType: 'application/merge-patch+json',
+  body,
 });
 
 async function patchNode(client: ApiClient, settings: NodeSettings): Promise<ApiAnswer> {
@@ -137,6 +107,23 @@ export function kubernetesApi(
     remove: async (path) => {
       await settle(clock, `DELETE ${path}`, async () => {
         const answer = await client.ask({ method: 'DELETE', path: `${path}?propagationPolicy=Background` });
+        return answer.status === 404 ? { ...answer, status: 200 } : answer;
+      });
+    },
+    mergePatch: async (path, body) => {
+      await settle(clock, `PATCH ${path}`, () => client.ask(patchQuestion(path, body)));
+    },
+    patchAsRead: async (path, body) => {
+      const { isOther } = await settle(clock, `PATCH ${path}`, async () => {
+        const answer = await client.ask(patchQuestion(path, body));
+        const isOther = answer.status === 404 || answer.status === 409;
+        return { ...answer, isOther, ...(isOther ? { status: 200 } : {}) };
+      });
+      return !isOther;
+    },
+    rewrite: async (path) => {
+      await settle(clock, `to write ${path} again`, async () => {
+        const answer = await client.ask(patchQuestion(path, {}));
         return answer.status === 404 ? { ...answer, status: 200 } : answer;
       });
     },

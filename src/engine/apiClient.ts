@@ -46,7 +46,7 @@ export interface ApiAnswer {
 /** How kbin's own certificate for `kubernetes` is shown and verified: the name is in every apiserver certificate. */
 export async function apiTls(pki: PkiStore, identity: ApiIdentity): Promise<TlsSettings> {
   const [ca, cert, key] = await Promise.all([
-    pki.read({ certificate: 'ca', part: 'certificate' }),
+    pki.read({ certificate: 'ca', part: 'trusted' }),
     pki.read({ certificate: identity, part: 'certificate' }),
     pki.read({ certificate: identity, part: 'key' }),
   ]);

@@ -12,6 +12,7 @@ import type { ApplyBody, ApplyFailure, ApplyResult } from '../remote/apply.ts';
 import { isLost } from './askAgain.ts';
 import type { Engine } from './engine.ts';
 import { observeHost } from './observe.ts';
+import { unsettledBy } from './unsettled.ts';
 
 /** A host that loses its connection this often in one wave is out. */
 const RECONNECTS = 3;
@@ -22,6 +23,8 @@ export interface ApplyContext {
   token: number;
   facts: Facts;
   clusterId: string;
+  /** Unit steps of the whole run: what one wave changes, another may restart. */
+  unitSteps: ReadonlyMap<HostName, readonly Step[]>;
 }
 
 async function bytesOf(engine: Engine, body: Body): Promise<Buffer> {
@@ -98,9 +101,10 @@ async function applyOnce(context: ApplyContext, host: HostName, steps: readonly 
     ),
   );
   const owned = ownedAfter(context, host, resources);
+  const unsettles = unsettledBy(steps, [...(context.unitSteps.get(host) ?? []), ...steps], resources);
   const { run, world, inventory } = engine;
   const fixed = { host, run, token: context.token, binDir: inventory.binDir };
-  const work = { ...fixed, owned, steps: [...steps], bodies, unitDigests };
+  const work = { ...fixed, owned, steps: [...steps], bodies, unitDigests, unsettles };
   const result = await world.host(host).apply(work);
   for (const step of result.done) {
     engine.emit({ type: 'step', step, host, verb: verbOf(steps, step), result: 'done', at: engine.clock.now() });
@@ -114,9 +118,14 @@ const verbOf = (steps: readonly Step[], id: string): string => steps.find((step)
 async function remaining(context: ApplyContext, host: HostName, phase: PhaseName): Promise<Step[]> {
   const facts = await observeHost(context.engine, host);
   const resources = context.engine.desired.hosts[host] ?? [];
-  return hostSteps({ host, resources, facts, local: context.facts.local, issued: new Set() }).filter(
-    (step) => step.phase === phase && step.action.do !== 'binary',
-  );
+  return hostSteps({
+    host,
+    resources,
+    facts,
+    local: context.facts.local,
+    issued: new Set(),
+    now: context.engine.clock.now(),
+  }).filter((step) => step.phase === phase && step.action.do !== 'binary');
 }
 
 /**
@@ -148,7 +157,13 @@ export async function forget(context: ApplyContext, host: HostName, steps: reado
     paths: all.paths.filter((path) => !removed.has(path)),
     units: all.units.filter((unit) => !stopped.has(unit)),
   };
-  const { run, world } = engine;
+  await writeOwned(context, owned, []);
+}
+
+/** An apply without steps: writes what is owned on a host, and takes back the stamps of these units. */
+export async function writeOwned(context: ApplyContext, owned: Owned, unsettles: readonly string[]): Promise<void> {
+  const { host } = owned;
+  const { run, world } = context.engine;
   const nothing = { steps: [], bodies: new Map<string, ApplyBody>(), unitDigests: new Map<string, string>() };
-  assertWhole(host, await world.host(host).apply({ host, run, token: context.token, owned, ...nothing }));
+  assertWhole(host, await world.host(host).apply({ host, run, token: context.token, owned, unsettles, ...nothing }));
 }

@@ -3,7 +3,7 @@ import type { Event } from '../model/event.ts';
 import type { Facts } from '../model/facts.ts';
 import type { HostName } from '../model/inventory.ts';
 import { stepsOf, type Plan } from '../model/plan.ts';
-import { planDigest } from '../plan/file.ts';
+import { assertSamePlan, planDigest } from '../plan/file.ts';
 import type { Finding } from '../plan/finding.ts';
 import { preflight } from '../plan/preflight.ts';
 import { quorumFault } from '../plan/quorum.ts';
@@ -12,7 +12,7 @@ import type { Engine } from './engine.ts';
 import { Failures } from './failures.ts';
 import { ClusterLock } from './lock.ts';
 import { observe } from './observe.ts';
-import { planFor } from './planning.ts';
+import { awaitedCertificates, planFor, type PlanOptions } from './planning.ts';
 import { Run, type RunOptions, type RunResult } from './run.ts';
 
 export interface Prepared {
@@ -23,9 +23,8 @@ export interface Prepared {
   limit?: ReadonlySet<HostName>;
 }
 
-export interface PrepareOptions {
+export interface PrepareOptions extends PlanOptions {
   maxFail: number;
-  limit?: ReadonlySet<HostName>;
   /** Hash also what is recognized by size, times and inode. */
   deep?: boolean;
 }
@@ -77,6 +76,15 @@ function stopWhenUnfit(engine: Engine, facts: Facts, limit: PrepareOptions['limi
   return findings;
 }
 
+/** Stops when a certificate is missing that only an authority outside can sign; tells of those that are due. */
+function warnOfAwaited(engine: Engine, facts: Facts, { renew }: PrepareOptions): void {
+  const [first, ...others] = awaitedCertificates(engine, facts, renew);
+  if (first === undefined) return;
+  const more = others.length === 0 ? '' : `, and ${others.length} more`;
+  const message = `to be signed outside: ${first}${more}. Ask for new ones in time: kbin certs csr, kbin certs import`;
+  engine.emit({ type: 'warning', message, at: engine.clock.now() });
+}
+
 function stopWhenQuorumIsAtRisk({ inventory }: Engine, facts: Facts, plan: Plan): void {
   const out = new Set(Object.keys(facts.unreachable));
   for (const wave of plan.waves) {
@@ -107,10 +115,37 @@ export async function prepare(engine: Engine, options: PrepareOptions): Promise<
   stopWhenUnreachable(facts, options);
   stopWhenRefused(engine, facts);
   const warnings = stopWhenUnfit(engine, facts, options.limit);
-  const plan = planFor(engine, facts, options.limit);
+  warnOfAwaited(engine, facts, options);
+  const plan = planFor(engine, facts, options);
   stopWhenQuorumIsAtRisk(engine, facts, plan);
   engine.emit({ type: 'planned', ...sizeOf(plan, facts), at: engine.clock.now() });
   return { facts, plan, warnings, ...(options.limit === undefined ? {} : { limit: options.limit }) };
+}
+
+/** Tells only of hosts that fail: what else there is to see was seen the first time. */
+const quietly = ({ emit, ...engine }: Engine): Engine => ({
+  ...engine,
+  emit: (event) => {
+    if (event.type === 'host' && event.state === 'failed') emit(event);
+  },
+});
+
+/**
+ * Observes and decides once more, after somebody was asked about a plan: meanwhile others may have changed the hosts.
+ * @throws KbinError DRIFT with the steps that came or went, and everything that `prepare` throws.
+ */
+export async function prepareAgain(engine: Engine, shown: Plan, options: PrepareOptions): Promise<Prepared> {
+  const prepared = await prepare(quietly(engine), options);
+  try {
+    assertSamePlan(shown, prepared.plan, 'the plan above');
+  } catch (error) {
+    if (!(error instanceof KbinError)) throw error;
+    throw new KbinError(error.code, 'the cluster is no longer as it was when you were asked; nothing was changed', {
+      evidence: error.evidence,
+      hint: 'Run the same command again and look at the new plan.',
+    });
+  }
+  return prepared;
 }
 
 /** Executes a plan that was made from these facts, under the cluster lock. */

@@ -1,10 +1,11 @@
 import type { Emit } from '../model/event.ts';
 import type { ApiFacts } from '../model/facts.ts';
 import type { HostName, Inventory } from '../model/inventory.ts';
-import type { ArtifactCache, Clock, PkiStore } from '../model/ports.ts';
+import type { ArtifactCache, Clock, Pki } from '../model/ports.ts';
 import type { Desired } from '../model/resource.ts';
 import type { CatalogRow } from '../pki/catalog.ts';
 import type { Api } from './api.ts';
+import type { StoredHeads } from './etcdValues.ts';
 import type { GateAsked } from './gate.ts';
 import type { HostPort } from './host.ts';
 
@@ -18,7 +19,11 @@ export interface Operator {
 export interface World {
   host(name: HostName): HostPort;
   /** The API through control planes that have not failed. */
-  api(failed: { has(host: HostName): boolean }): Pick<Api, 'serverSideApply' | 'applyNodeSettings'>;
+  api(failed: {
+    has(host: HostName): boolean;
+  }): Pick<Api, 'serverSideApply' | 'applyNodeSettings' | 'list' | 'mergePatch' | 'patchAsRead' | 'remove' | 'get' | 'rewrite'>;
+  /** What etcd holds itself. */
+  storedHeads: StoredHeads;
   /** State of the objects that kbin keeps; null when no apiserver answers. `serving`: control planes to ask. */
   observeApi(serving: readonly HostName[]): Promise<ApiFacts | null>;
   /** Resolves when the gate is passed; throws GATE, or INTERRUPTED when the signal is aborted. */
@@ -31,7 +36,7 @@ export interface Engine {
   desired: Desired;
   rows: readonly CatalogRow[];
   world: World;
-  pki: PkiStore;
+  pki: Pki;
   cache: ArtifactCache;
   clock: Clock;
   emit: Emit;

@@ -6,6 +6,7 @@ import { kubernetesApi } from './api.ts';
 import { unitEvidence } from './gateEvidence.ts';
 import { PROBE_TABLE, type ProbeRow } from './probes/index.ts';
 import type { Answer, Answers, ProbeContext } from './probes/probe.ts';
+import { served } from './probes/served.ts';
 
 const POLL_MILLISECONDS = 250;
 /** A journal of each failing host would bury the message. */
@@ -20,6 +21,8 @@ export interface GateAsked {
   gate: Gate;
   /** Hosts that have to answer: those of the wave that have not failed. */
   hosts: readonly HostName[];
+  /** Those whose listeners must present what the store holds. */
+  turned?: readonly HostName[];
 }
 
 export interface GateContext extends Pick<ProbeContext, 'inventory' | 'fleet' | 'pki' | 'clock' | 'emit'> {
@@ -73,16 +76,27 @@ function notAsked({ hosts }: GateAsked, { inventory }: GateContext): ReadonlySet
     : new Set();
 }
 
+/** The component's own answers; once they are good, also whether it serves the certificates that it should. */
+async function askAll(row: ProbeRow, asked: GateAsked, context: ProbeContext): Promise<Answers> {
+  const answers = await row.ask(context);
+  const { phase, turned = [] } = asked;
+  const good = turned.filter((host) => answers[host]?.ok === true);
+  if (failing(answers).length > 0 || good.length === 0) return answers;
+  const faults = failing(await served(context, phase, good));
+  return { ...answers, ...Object.fromEntries(faults) };
+}
+
 /** Polls until enough polls in a row were satisfied (true) or the time is over (false); answers go to `tell`. */
 async function poll(
   row: ProbeRow,
-  { gate, context, signal }: { gate: Gate; context: ProbeContext; signal: AbortSignal | undefined },
+  { asked, context, signal }: { asked: GateAsked; context: ProbeContext; signal: AbortSignal | undefined },
   tell: (answers: Answers) => void,
 ): Promise<boolean> {
+  const { gate } = asked;
   const members = row.members?.(context.inventory) ?? context.hosts.length;
   let inARow = 0;
   for (;;) {
-    const answers = await row.ask(context);
+    const answers = await askAll(row, asked, context);
     inARow = isSatisfied(answers, gate.need, members) ? inARow + 1 : 0;
     tell(answers);
     if (inARow >= row.inARow) return true;
@@ -116,7 +130,7 @@ export async function passGate(asked: GateAsked, context: GateContext): Promise<
   const deadline = clock.monotonic() + gate.withinSeconds * 1000;
   const probeContext = { ...context, api: kubernetesApi(context, notAsked(asked, context)), hosts, deadline };
   const row = PROBE_TABLE[gate.probe];
-  const hasPassed = await poll(row, { gate, context: probeContext, signal: context.signal }, (latest) => {
+  const hasPassed = await poll(row, { asked, context: probeContext, signal: context.signal }, (latest) => {
     answers = latest;
     emitGate('waiting');
   });

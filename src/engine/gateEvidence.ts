@@ -1,5 +1,5 @@
 import type { Connection } from '../model/ports.ts';
-import { printable } from '../remote/printable.ts';
+import { printable } from '../model/plainText.ts';
 import { shellQuote } from '../remote/quote.ts';
 
 const JOURNAL_LINES = 20;

@@ -3,6 +3,7 @@ import { KbinError } from '../errors.ts';
 import type { HostFacts, Owned } from '../model/facts.ts';
 import type { HostName } from '../model/inventory.ts';
 import type { Clock, Command, Output } from '../model/ports.ts';
+import { seenCertificate } from '../pki/certificate.ts';
 import { applyPayload, parseApply, type ApplyInput, type ApplyResult } from '../remote/apply.ts';
 import {
   acquireScript,
@@ -16,6 +17,7 @@ import {
 import { observeScript, parseObservation, type ObserveInput } from '../remote/observe.ts';
 import { parseReset, resetScript } from '../remote/reset.ts';
 import { parseUpload, uploadScript, type UploadInput, type UploadResult } from '../remote/upload.ts';
+import { lookAtCertificates, type CertificatesAsked, type HostCertificates } from './hostCertificates.ts';
 import type { Fleet } from './fleet.ts';
 
 /** In seconds, where the inventory's ssh.commandSeconds does not fit: a lock is a moment, an upload is a slow link's. */
@@ -33,6 +35,8 @@ export interface Lease {
  */
 export interface HostPort {
   observe(input: ObserveInput): Promise<HostFacts>;
+  /** One exec for the disk, and beside it a handshake with each listener. */
+  certificates(asked: CertificatesAsked): Promise<HostCertificates>;
   upload(input: UploadInput, source: Readable): Promise<UploadResult>;
   apply(input: ApplyInput): Promise<ApplyResult>;
   acquire(input: AcquireInput): Promise<Acquired>;
@@ -40,6 +44,19 @@ export interface HostPort {
   renew(lease: Lease): Promise<boolean>;
   release(run: string): Promise<void>;
   reset(owned: Owned): Promise<void>;
+}
+
+/** What cannot be read is as good as not there: its unit makes itself another one, or says why it cannot. */
+function seenCertificates(pems: Readonly<Record<string, string>>): HostFacts['certificates'] {
+  const seen: HostFacts['certificates'] = {};
+  for (const [path, pem] of Object.entries(pems)) {
+    try {
+      seen[path] = seenCertificate(pem);
+    } catch {
+      continue;
+    }
+  }
+  return seen;
 }
 
 /** The host behind an SSH connection. */
@@ -72,7 +89,12 @@ export class SshHost implements HostPort {
   async observe(input: ObserveInput): Promise<HostFacts> {
     const sentAt = this.#clock.now();
     const output = await this.#succeed('observe', { script: observeScript(input) });
-    return parseObservation(output.stdout, { sentAt, receivedAt: this.#clock.now() });
+    const { pems, ...facts } = parseObservation(output.stdout, { sentAt, receivedAt: this.#clock.now() });
+    return { ...facts, certificates: seenCertificates(pems) };
+  }
+
+  async certificates(asked: CertificatesAsked): Promise<HostCertificates> {
+    return lookAtCertificates(await this.#fleet.connection(this.#name), asked);
   }
 
   async upload(input: UploadInput, source: Readable): Promise<UploadResult> {

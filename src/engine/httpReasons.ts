@@ -1,5 +1,5 @@
 import { isNativeError } from 'node:util/types';
-import { printable } from '../remote/printable.ts';
+import { printable } from '../model/plainText.ts';
 
 /** In people's words; anything else is told by its own message. Codes of node:net, of OpenSSL and of node's HTTP parser. */
 const REASONS: Record<string, string> = {

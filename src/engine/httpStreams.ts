@@ -35,6 +35,8 @@ async function openStream({ connection, address, port, tls: settings }: HttpTarg
     // RFC 6066 section 3: no addresses in the server name indication.
     ...(isIP(serverName) === 0 ? { servername: serverName } : {}),
     ca,
+    // An authority that was given to the store may be below one that is not trusted here.
+    allowPartialTrustChain: true,
     ...(cert === undefined || key === undefined ? {} : { cert, key: key.reveal() }),
     ALPNProtocols: ['http/1.1'],
   });

@@ -28,6 +28,7 @@ export function observeInput(resources: readonly Resource[], binDir: string, dee
   const kernels = resources.filter((resource) => resource.kind === 'kernel');
   return {
     paths: [...new Set(resources.flatMap(pathsOf))],
+    certificates: resources.flatMap((resource) => (resource.kind === 'renewed' ? [resource.path] : [])),
     immutable: resources.flatMap((resource) => (resource.kind === 'binary' ? [resource.path] : [])),
     units: resources.flatMap((resource) => (resource.kind === 'unit' ? [resource.name] : [])),
     sysctls: kernels.flatMap((kernel) => Object.keys(kernel.sysctls)),
@@ -56,12 +57,13 @@ function unreachable(error: unknown): Unreachable {
 }
 
 export async function observeLocal(engine: Engine): Promise<Facts['local']> {
-  const [certificates, clusterId, cache] = await Promise.all([
+  const [certificates, encryption, clusterId, cache] = await Promise.all([
     engine.pki.list(),
+    engine.pki.encryption(),
     engine.pki.clusterId(),
     engine.cache.list(),
   ]);
-  return { certificates, clusterId, cache };
+  return { certificates, clusterId, cache, ...(encryption === null ? {} : { encryption }) };
 }
 
 /** Everything the planner needs, of all hosts at once. A host that cannot be reached is a fact too. */

@@ -10,6 +10,7 @@ import { interrupted, isInterruption } from './interruption.ts';
 import { issueCertificates } from './issue.ts';
 import type { ClusterLock } from './lock.ts';
 import { observeLocal } from './observe.ts';
+import { unitStepsOf } from './unsettled.ts';
 import { Uploads } from './uploads.ts';
 import { assertQuorum, passWaveGate, type WaveGround } from './waveGate.ts';
 
@@ -45,15 +46,13 @@ export class Run {
       token: input.lock.token,
       facts: input.facts,
       clusterId: input.facts.local.clusterId ?? '',
+      unitSteps: unitStepsOf(input.plan),
     };
   }
 
   /** @throws the first failure that stopped the run; failures within `maxFail` are in the result. */
   async execute(): Promise<RunResult> {
-    const uploads = await Uploads.start(this.#engine, this.#plan, {
-      facts: this.#context.facts,
-      failures: this.#failures,
-    });
+    const uploads = await Uploads.start(this.#context, this.#plan, this.#failures);
     const passed = new Map<string, Promise<void>>();
     for (const wave of this.#plan.waves) {
       const before = wave.after.flatMap((id) => passed.get(id) ?? []);

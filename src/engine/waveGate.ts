@@ -61,7 +61,8 @@ export async function passWaveGate(ground: WaveGround, wave: Wave): Promise<void
   }
   const withinSeconds = ground.gateSeconds ?? gate.withinSeconds;
   try {
-    await engine.world.passGate({ wave: id, phase, gate: { ...gate, withinSeconds }, hosts }, signal);
+    const turned = (wave.turned ?? []).filter((host) => hosts.includes(host));
+    await engine.world.passGate({ wave: id, phase, gate: { ...gate, withinSeconds }, hosts, turned }, signal);
   } catch (error) {
     if (!(await setLostAside(ground, hosts, error))) throw error;
     assertQuorum(ground, { ...wave, steps: [] });

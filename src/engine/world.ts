@@ -1,5 +1,6 @@
 import { kubernetesApi, observeApi } from './api.ts';
 import type { Engine, World } from './engine.ts';
+import { etcdHeads } from './etcdValues.ts';
 import type { Fleet } from './fleet.ts';
 import { passGate } from './gate.ts';
 import { SshHost } from './host.ts';
@@ -11,6 +12,7 @@ export function realWorld(engine: Omit<Engine, 'world'>, fleet: Fleet): World {
   return {
     host: (name) => new SshHost(fleet, name, clock),
     api: (failed) => kubernetesApi(source, failed),
+    storedHeads: etcdHeads(source),
     observeApi: (serving) => observeApi({ ...source, hosts: serving, desired }),
     passGate: (wave, signal) => passGate(wave, { ...source, signal }),
   };

@@ -27,7 +27,35 @@ export const DEFAULTS = {
     commandSeconds: 300,
     keepaliveSeconds: 15,
   },
-  certificates: { algorithm: 'ECDSA-P256', leafDays: 365, caDays: 3650 },
+  certificates: { algorithm: 'ECDSA-P256', leafDays: 365, caDays: 3650, kubeletServing: 'kbin' },
+  audit: {
+    log: { path: '/var/log/kubernetes/audit.log', maxAgeDays: 30, maxBackups: 10, maxSizeMiB: 100, format: 'json' },
+    // kube-apiserver's own.
+    webhook: { mode: 'batch', initialBackoffSeconds: 10 },
+    batch: {
+      bufferSize: 10000,
+      maxSize: 400,
+      maxWaitSeconds: 30,
+      throttle: true,
+      throttleQps: 10,
+      throttleBurst: 15,
+    },
+  },
+  tls: {
+    minVersion: 'VersionTLS12',
+    /** Forward secrecy and authenticated encryption, for ECDSA and RSA keys (CIS). */
+    cipherSuites: [
+      'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256',
+      'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384',
+      'TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256',
+      'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256',
+      'TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384',
+      'TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256',
+    ],
+  },
+  authentication: { anonymous: 'health-paths' },
+  // timeoutSeconds is kube-apiserver's own.
+  encryption: { provider: 'secretbox', resources: ['secrets'], kms: { timeoutSeconds: 3 } },
   images: {
     pause: 'registry.k8s.io/pause',
     coredns: 'registry.k8s.io/coredns/coredns',

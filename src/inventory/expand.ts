@@ -3,9 +3,12 @@ import { sha256 } from '../model/digest.ts';
 import { ROLES, type ExternalEtcd, type Host, type Inventory, type Network, type Taint } from '../model/inventory.ts';
 import { addressAt, parseCidr } from './cidr.ts';
 import { DEFAULTS } from './defaults.ts';
+import { encryptionOf } from './encryption.ts';
+import { extraCertificates } from './extraCertificates.ts';
 import { mergedComponents } from './merge.ts';
 import { expandEntry } from './ranges.ts';
 import type { Draft } from './schema/cluster.ts';
+import { auditOf, authenticationOf, tlsOf } from './security.ts';
 import { sshSettings } from './sshSettings.ts';
 import { found, pathIn, type World } from './world.ts';
 
@@ -42,7 +45,14 @@ export function expand(draft: Draft, world: World, origin: Origin): Inventory {
       leafDays: draft.certificates?.leafDays ?? DEFAULTS.certificates.leafDays,
       caDays: draft.certificates?.caDays ?? DEFAULTS.certificates.caDays,
       apiserverSans: draft.certificates?.apiserverSans ?? [],
+      kubeletServing: draft.certificates?.kubeletServing ?? DEFAULTS.certificates.kubeletServing,
+      days: draft.certificates?.days ?? {},
+      extra: extraCertificates(draft),
     },
+    audit: auditOf(draft, world),
+    tls: tlsOf(draft),
+    authentication: authenticationOf(draft, world),
+    encryption: encryptionOf(draft),
     images: {
       pause: draft.images?.pause ?? `${DEFAULTS.images.pause}:${versions.pause}`,
       coredns: draft.images?.coredns ?? `${DEFAULTS.images.coredns}:${versions.coredns}`,

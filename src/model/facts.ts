@@ -1,5 +1,6 @@
+import type { StoredEncryption } from './encryption.ts';
 import type { HostName, Json } from './inventory.ts';
-import type { CertificateName, StoredCertificate } from './pki.ts';
+import type { CertificateName, SeenCertificate, StoredCertificate } from './pki.ts';
 import type { ArtifactRef } from './resource.ts';
 
 export interface PathFact {
@@ -58,6 +59,8 @@ export interface HostFacts {
   /** Listening TCP ports with the program that holds them where it can be seen. */
   listening: { port: number; program: string }[];
   paths: Record<string, PathFact>;
+  /** Certificates that programs of the host renew by themselves, by the path of their file. */
+  certificates: Record<string, SeenCertificate>;
   units: Record<string, UnitFact>;
   images: string[];
   users: string[];
@@ -119,6 +122,8 @@ export interface Facts {
   local: {
     clusterId: string | null;
     certificates: Record<CertificateName, StoredCertificate>;
+    /** Absent where the store has nothing of it yet. */
+    encryption?: StoredEncryption;
     cache: CachedArtifact[];
   };
   hosts: Record<HostName, HostFacts>;

@@ -1,3 +1,4 @@
+import type { Encryption } from './encryption.ts';
 import type { Secret } from './secret.ts';
 
 export const ROLES = ['etcd', 'control-plane', 'worker'] as const;
@@ -124,6 +125,79 @@ export interface ExternalEtcd {
   keyFile: string;
 }
 
+/** What the API servers record of every request, and where. */
+export interface Audit {
+  enabled: boolean;
+  /** Text of the operator's policy; absent for kbin's own. */
+  policy?: string;
+  log: {
+    /** On the control planes. */
+    path: string;
+    maxAgeDays: number;
+    maxBackups: number;
+    maxSizeMiB: number;
+    format: 'json' | 'legacy';
+  };
+  webhook?: AuditWebhook;
+}
+
+/** A service that the API servers send audit events to. */
+export interface AuditWebhook {
+  /** Kubeconfig on the operator's machine. It can hold secrets, so its text is no part of the inventory. */
+  configFile: string;
+  mode: 'batch' | 'blocking' | 'blocking-strict';
+  initialBackoffSeconds: number;
+  batch: {
+    bufferSize: number;
+    maxSize: number;
+    maxWaitSeconds: number;
+    throttle: boolean;
+    throttleQps: number;
+    throttleBurst: number;
+  };
+}
+
+/** Under this name the certificate store hands out the webhook's kubeconfig, as a key. */
+export const AUDIT_WEBHOOK = 'audit-webhook';
+
+/** What servers of Kubernetes and etcd offer. */
+export interface Tls {
+  minVersion: 'VersionTLS12' | 'VersionTLS13';
+  /** Of TLS 1.2, by Go's names; empty with VersionTLS13, whose suites cannot be chosen. */
+  cipherSuites: string[];
+}
+
+/** Who is known to the API servers beside certificates and ServiceAccounts, as AuthenticationConfiguration has it. */
+export interface Authentication {
+  anonymous: { enabled: boolean; conditions?: { path: string }[] };
+  /** Issuers of tokens, with their authorities in PEM. */
+  jwt: JsonObject[];
+}
+
+/** A certificate beside those that the cluster needs. */
+export interface ExtraCertificate {
+  name: string;
+  ca: 'ca' | 'etcd-ca' | 'front-proxy-ca';
+  commonName: string;
+  organizations: string[];
+  usages: ('server' | 'client')[];
+  /** Names and addresses that it is for. */
+  names: string[];
+  /** Rules for further ones, as in certs/catalog.yml. */
+  rules: (
+    | 'own-name'
+    | 'node-name'
+    | 'node-address'
+    | 'loopback'
+    | 'kubernetes-service-names'
+    | 'api-service-address'
+    | 'endpoint'
+    | 'api-extra'
+  )[];
+  per: 'cluster' | 'control-plane' | 'etcd' | 'node';
+  days: number;
+}
+
 /** The whole inventory after loading, checking and expanding: no optional defaults are left open. */
 export interface Inventory {
   /** Absolute path of the file it came from, for messages. */
@@ -147,7 +221,16 @@ export interface Inventory {
     caDays: number;
     /** Further names and addresses in the kube-apiserver's certificate. */
     apiserverSans: string[];
+    /** Who makes what kubelets serve with: kbin, or the kubelets, which ask the cluster for it. */
+    kubeletServing: 'kbin' | 'kubelet';
+    /** Lifetimes of rows of certs/catalog.yml that do not last `leafDays`. */
+    days: Readonly<Partial<Record<string, number>>>;
+    extra: ExtraCertificate[];
   };
+  audit: Audit;
+  tls: Tls;
+  authentication: Authentication;
+  encryption: Encryption;
   /** Registry prefixes etc. for cluster images. */
   images: { pause: string; coredns: string; smoke: string };
   preflight: { ignore: string[]; minimumCpus: number; minimumMemoryMiB: number; maximumClockSkewSeconds: number };

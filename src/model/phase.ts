@@ -26,6 +26,13 @@ export const PROBES = [
   'nodes-registered',
   'nodes-ready',
   'cluster',
+  'authority-trusted',
+  'authority-distrusted',
+  'root-ca',
+  'rollouts',
+  'published-authorities',
+  'tokens',
+  'encrypted',
 ] as const;
 export type ProbeName = (typeof PROBES)[number];
 

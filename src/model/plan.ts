@@ -1,3 +1,4 @@
+import type { Encryption } from './encryption.ts';
 import type { HostName } from './inventory.ts';
 import type { CertSpec, KeyPairSpec } from './pki.ts';
 import type { Gate, PhaseName } from './phase.ts';
@@ -18,6 +19,7 @@ import type {
 export type Action =
   | { do: 'issue'; spec: CertSpec }
   | { do: 'issue-key'; spec: KeyPairSpec }
+  | { do: 'issue-encryption'; encryption: Encryption }
   | { do: 'user'; user: User }
   | { do: 'directory'; directory: Directory }
   | { do: 'file'; file: File }
@@ -30,7 +32,7 @@ export type Action =
   | {
       do: 'unit';
       unit: string;
-      verb: 'start' | 'restart';
+      verb: 'start' | 'restart' | 'reload';
       start: 'ready' | 'queued';
       enable: boolean;
       inputs: UnitInputs;
@@ -40,6 +42,8 @@ export type Action =
   | { do: 'image'; image: Image; sha256: string; bytes: number; compressedBytes: number }
   | { do: 'remove'; path: string }
   | { do: 'apply'; object: ApiObject }
+  /** Approve what the kubelet of a host asks for to serve with, as far as it fits the inventory. */
+  | { do: 'approve'; kubelet: HostName }
   | { do: 'node'; settings: NodeSettings };
 
 /** sha256 by resource; null while the content does not exist yet (a certificate that this plan issues). */
@@ -67,6 +71,8 @@ export interface Wave {
   steps: Step[];
   /** Hosts that the gate asks. */
   hosts: HostName[];
+  /** Those of them that have no step left in this phase: what they serve must be what the store holds. */
+  turned?: HostName[];
   gate?: Gate;
 }
 

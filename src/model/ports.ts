@@ -1,7 +1,16 @@
 import type { Duplex, Readable } from 'node:stream';
+import type { Encryption, StoredEncryption } from './encryption.ts';
 import type { CachedArtifact } from './facts.ts';
 import type { Host, HostName } from './inventory.ts';
-import type { CertificateName, CertSpec, KeyPairSpec, SecretRef, StoredCertificate } from './pki.ts';
+import type {
+  CertificateName,
+  CertSpec,
+  Generation,
+  KeyPairSpec,
+  Rotation,
+  SecretRef,
+  StoredCertificate,
+} from './pki.ts';
 import type { ArtifactRef } from './resource.ts';
 import type { Secret } from './secret.ts';
 
@@ -51,9 +60,50 @@ export interface PkiStore {
   /** The same for many at once, all or none: each authority stands before what it signs, or is in the store already. */
   issueAll(specs: CertSpec[], now: number): Promise<StoredCertificate[]>;
   issueKeyPair(spec: KeyPairSpec): Promise<StoredCertificate>;
+  /** How stored objects are encrypted, without the keys; null in a store that has nothing of it yet. */
+  encryption(): Promise<StoredEncryption | null>;
+  /** Makes the first generation of it, with a key of its own. Never overwrites one. */
+  issueEncryption(wanted: Encryption, now: number): Promise<void>;
   read(ref: SecretRef): Promise<Secret>;
-  /** Identity of the cluster: first 16 hex digits of the sha256 of the Kubernetes CA's public key; null without one. */
+  /**
+   * Identity of the cluster: first 16 hex digits of the sha256 of the public key that its first Kubernetes CA had; null
+   * without one.
+   */
   clusterId(): Promise<string | null>;
+}
+
+/** Rotations of authorities and key pairs: changes of the store, each all or nothing, for a deploy to carry out. */
+export interface RotationStore {
+  /** Rotations under way. */
+  rotations(): Promise<Rotation[]>;
+  /** Makes the next generation, trusted beside the current one. Throws PKI when this rotation is under way already. */
+  begin(rotation: NextGeneration, now: number): Promise<Rotation>;
+  /** The next generation signs from now on; the current one becomes the old one and stays trusted. */
+  promote(name: CertificateName): Promise<Rotation>;
+  /** The old generation is no longer trusted; it is kept aside. */
+  distrust(name: CertificateName): Promise<Rotation>;
+  /** Forgets the rotation: every host has left the old generation behind. */
+  end(name: CertificateName): Promise<void>;
+  /** A client certificate for a few minutes, signed by a generation of an authority and kept nowhere: for probes. */
+  probeIdentity(probe: ProbeIdentity, now: number): Promise<{ certificate: string; key: Secret }>;
+}
+
+export interface ProbeIdentity {
+  authority: CertificateName;
+  /** `retired`: what was distrusted in this rotation. */
+  generation: Generation | 'retired';
+  commonName: string;
+}
+
+export type Pki = PkiStore & RotationStore;
+
+/** Authorities in issuing order, the rotated one first; or one bare key pair, or the encryption of stored objects. The names are those of the current ones. */
+export interface NextGeneration {
+  name: CertificateName;
+  authorities: CertSpec[];
+  keyPairs: KeyPairSpec[];
+  /** How stored objects are to be encrypted, when that is what is rotated. */
+  encryption?: Encryption;
 }
 
 /** How an artifact travels. */

@@ -94,6 +94,8 @@ export interface Unit extends Base {
   name: string;
   /** Resources whose change means a restart. What the component reloads by itself is not listed. */
   restartsOn: ResourceId[];
+  /** Those of them that `systemctl reload` is enough for, so that no connection is lost. */
+  reloadsOn?: ResourceId[];
   /**
    * `ready`: `systemctl start` returns when the unit says so; `queued`: with --no-block, for etcd, whose READY comes
    * only after it joined a quorum, so that the first of three new members would wait for the others.
@@ -101,7 +103,29 @@ export interface Unit extends Base {
   start: 'ready' | 'queued';
 }
 
-export type Resource = User | Directory | File | Pair | Binary | HostProgram | Image | Kernel | Unit;
+/**
+ * A certificate that a unit renews by itself from its first start on, as the kubelet its client certificate. It is only
+ * taken away, so that the unit begins anew with what kbin issued: when it has expired, or when another authority signs.
+ */
+export interface Renewed extends Base {
+  kind: 'renewed';
+  path: string;
+  unit: string;
+  /** Authorities of the store whose signature it may have. */
+  signers: CertificateName[];
+  /** Names for which the unit may ask. kbin approves its requests; without, the cluster does by itself. */
+  approved?: ServingNames;
+}
+
+/** Names and addresses of one host, for what its kubelet serves with. */
+export interface ServingNames {
+  /** The one at which kube-apiservers reach it. */
+  address: string;
+  /** All that may stand in the certificate, the address among them. */
+  allowed: string[];
+}
+
+export type Resource = User | Directory | File | Pair | Binary | HostProgram | Image | Kernel | Renewed | Unit;
 
 /** One Kubernetes object that kbin keeps, by server-side apply. */
 export interface ApiObject {

@@ -14,13 +14,18 @@ export function certificateSpecs(
   inventory: Inventory,
   rows: readonly CatalogRow[],
 ): { certificates: CertSpec[]; keyPairs: KeyPairSpec[] } {
-  const wanted = rows.filter((row) => row.when === undefined || CONDITIONS[row.when](inventory));
+  const all = [...rows, ...extraRows(inventory)];
+  const wanted = all.filter((row) => row.when === undefined || CONDITIONS[row.when](inventory));
   const { algorithm } = inventory.certificates;
   return {
     certificates: inIssuingOrder(wanted.filter((row) => !row.isKeyPair)).flatMap((row) => specsOf(inventory, row)),
     keyPairs: wanted.filter((row) => row.isKeyPair).map(({ name }) => ({ name, algorithm })),
   };
 }
+
+/** What the inventory wants beside the catalog. */
+const extraRows = ({ certificates }: Inventory): CatalogRow[] =>
+  certificates.extra.map(({ rules, ...row }) => ({ ...row, sans: rules, isAuthority: false, isKeyPair: false }));
 
 function inIssuingOrder(rows: readonly CatalogRow[]): CatalogRow[] {
   const depth = (row: CatalogRow): number => {
@@ -38,7 +43,7 @@ function specsOf(inventory: Inventory, row: CatalogRow): CertSpec[] {
 
 function specOf(inventory: Inventory, row: CatalogRow, host: Host | undefined): CertSpec {
   const commonName = host === undefined ? row.commonName : row.commonName.replaceAll('{host}', host.name);
-  const names = subjectAltNames(row.sans, { inventory, commonName, host });
+  const names = subjectAltNames(row.sans, { inventory, commonName, host, names: row.names });
   return {
     name: host === undefined ? row.name : `${row.name}@${host.name}`,
     ...(row.ca === undefined ? {} : { ca: row.ca }),
@@ -48,8 +53,13 @@ function specOf(inventory: Inventory, row: CatalogRow, host: Host | undefined): 
     dnsNames: names.dns,
     ipAddresses: names.ip,
     usages: row.usages,
-    days: row.days === 'ca' ? inventory.certificates.caDays : inventory.certificates.leafDays,
+    days: daysOf(inventory, row),
     algorithm: inventory.certificates.algorithm,
     ...(host === undefined ? {} : { host: host.name }),
   };
+}
+
+function daysOf({ certificates }: Inventory, { name, days }: CatalogRow): number {
+  if (typeof days === 'number') return days;
+  return days === 'ca' ? certificates.caDays : (certificates.days[name] ?? certificates.leafDays);
 }

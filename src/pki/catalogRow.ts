@@ -14,6 +14,7 @@ export const SELECTORS = {
 export const CONDITIONS = {
   'managed-etcd': (inventory: Inventory) => inventory.etcd.external === undefined,
   flannel: (inventory: Inventory) => inventory.network.cni.name === 'flannel',
+  'kubelet-serving': (inventory: Inventory) => inventory.certificates.kubeletServing === 'kbin',
 } satisfies Record<string, (inventory: Inventory) => boolean>;
 
 /** One row of certs/catalog.yml; the fields are explained there. */
@@ -27,6 +28,9 @@ export interface CatalogRow {
   organizations: string[];
   usages: KeyUsage[];
   sans: SanRule[];
-  days: 'leaf' | 'ca';
+  /** Names and addresses beside those of the rules. */
+  names?: readonly string[];
+  /** A number of days, or which validity of the inventory. */
+  days: 'leaf' | 'ca' | number;
   when?: keyof typeof CONDITIONS;
 }

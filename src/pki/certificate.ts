@@ -1,5 +1,5 @@
 import { createHash, type KeyObject, X509Certificate } from 'node:crypto';
-import type { CertificateName, KeyUsage, StoredCertificate } from '../model/pki.ts';
+import type { CertificateFields, CertificateName, KeyUsage, SeenCertificate, StoredCertificate } from '../model/pki.ts';
 import { addressText } from './address.ts';
 import { elementsIn, readElement, type Element } from './der.ts';
 import { algorithmOf, keyIdOf, spkiOf } from './keys.ts';
@@ -15,6 +15,8 @@ export interface ReadCertificate {
   /** What the certificate says of its issuer's key; null when it says nothing. */
   issuerKeyId: Buffer | null;
   commonName: string;
+  /** Common name of the issuer. */
+  issuer: string;
   organizations: string[];
   dnsNames: string[];
   ipAddresses: string[];
@@ -38,8 +40,8 @@ export function readCertificate(pem: string): ReadCertificate {
   const x509 = new X509Certificate(der);
   const [tbs] = elementsIn(readElement(der).contents);
   const fields = elementsIn(tbs?.contents ?? der).filter((field) => field.tag !== TAG.version);
-  const [, , , , subject, spki] = fields;
-  if (subject === undefined || spki === undefined) throw new Error('is no X.509 certificate');
+  const [, , issuer, , subject, spki] = fields;
+  if (issuer === undefined || subject === undefined || spki === undefined) throw new Error('is no X.509 certificate');
   const extensions = extensionsIn(fields.find((field) => field.tag === TAG.extensions));
   const altNames = elementsIn(inside(extensions.get(OID.altNames)));
   const ownKeyId = extensions.get(OID.keyId);
@@ -49,8 +51,9 @@ export function readCertificate(pem: string): ReadCertificate {
     spki: spki.whole,
     keyId: ownKeyId === undefined ? keyIdOf(spki.whole) : readElement(ownKeyId).contents,
     issuerKeyId: elementsIn(inside(extensions.get(OID.issuerKeyId))).find(isKeyIdentifier)?.contents ?? null,
-    commonName: subjectValues(subject, OID.commonName)[0] ?? '',
-    organizations: subjectValues(subject, OID.organization),
+    commonName: nameValues(subject, OID.commonName)[0] ?? '',
+    issuer: nameValues(issuer, OID.commonName)[0] ?? '',
+    organizations: nameValues(subject, OID.organization),
     dnsNames: altNames.filter(({ tag }) => tag === TAG.dnsName).map(({ contents }) => contents.toString('latin1')),
     ipAddresses: altNames.filter(({ tag }) => tag === TAG.ipAddress).map(({ contents }) => addressText(contents)),
   };
@@ -71,7 +74,7 @@ function extensionsIn(field: Element | undefined): Map<string, Buffer> {
   );
 }
 
-function subjectValues(name: Element, oid: string): string[] {
+function nameValues(name: Element, oid: string): string[] {
   return elementsIn(name.contents)
     .flatMap((set) => elementsIn(set.contents))
     .map((attribute) => elementsIn(attribute.contents))
@@ -86,16 +89,11 @@ export interface PairTexts {
   keyPem: string;
 }
 
-/** What the store tells of a certificate and its files. Throws an Error for a key algorithm that kbin does not know. */
-export function describeCertificate(name: CertificateName, read: ReadCertificate, texts: PairTexts): StoredCertificate {
+function fieldsOf(read: ReadCertificate): CertificateFields {
   const { x509 } = read;
   // node:crypto calls the extended key usages `keyUsage`.
   const usages = (x509.keyUsage as string[] | undefined) ?? [];
   return {
-    name,
-    certSha256: sha256Hex(texts.publicPem),
-    keySha256: sha256Hex(texts.keyPem),
-    spkiSha256: sha256Hex(read.spki),
     serial: x509.serialNumber,
     commonName: read.commonName,
     organizations: read.organizations,
@@ -103,8 +101,6 @@ export function describeCertificate(name: CertificateName, read: ReadCertificate
     ipAddresses: read.ipAddresses,
     usages: (Object.keys(USAGE_OIDS) as KeyUsage[]).filter((usage) => usages.includes(USAGE_OIDS[usage])),
     isAuthority: x509.ca,
-    algorithm: knownAlgorithm(x509.publicKey),
-    ...(x509.ca ? { pem: texts.publicPem } : {}),
     notBefore: Date.parse(x509.validFrom),
     notAfter: Date.parse(x509.validTo),
     issuerKeyId: (read.issuerKeyId ?? read.keyId).toString('hex'),
@@ -112,8 +108,52 @@ export function describeCertificate(name: CertificateName, read: ReadCertificate
   };
 }
 
+/** What the store tells of a certificate and its files. Throws an Error for a key algorithm that kbin does not know. */
+export function describeCertificate(name: CertificateName, read: ReadCertificate, texts: PairTexts): StoredCertificate {
+  return {
+    ...fieldsOf(read),
+    name,
+    certSha256: sha256Hex(texts.publicPem),
+    keySha256: sha256Hex(texts.keyPem),
+    spkiSha256: sha256Hex(read.spki),
+    algorithm: knownAlgorithm(read.x509.publicKey),
+    ...(read.x509.ca ? { pem: texts.publicPem } : {}),
+  };
+}
+
+/** A certificate that is not the store's, from its PEM. Throws an Error for what is no certificate. */
+export function seenCertificate(pem: string): SeenCertificate {
+  const read = readCertificate(pem);
+  return {
+    ...fieldsOf(read),
+    issuer: read.issuer,
+    fingerprint: sha256Hex(read.x509.raw),
+    algorithm: algorithmOf(read.x509.publicKey) ?? 'unknown',
+  };
+}
+
 /** RFC 5280 4.1.2.5: the date of what has no expiry. */
 const NO_EXPIRY = Date.parse('9999-12-31T23:59:59Z');
+
+/** A text that is no certificate has a key's place in the store: what matters is its digest. */
+export const bareText = (name: CertificateName, text: string): StoredCertificate => ({
+  name,
+  certSha256: '',
+  keySha256: sha256Hex(text),
+  spkiSha256: '',
+  serial: '',
+  commonName: '',
+  organizations: [],
+  dnsNames: [],
+  ipAddresses: [],
+  usages: [],
+  isAuthority: false,
+  algorithm: 'ECDSA-P256',
+  notBefore: 0,
+  notAfter: Date.parse('9999-12-31T23:59:59Z'),
+  issuerKeyId: '',
+  keyId: '',
+});
 
 /** What the store tells of a bare key pair: no names, no serial, no expiry; the `certificate` is the public key's file. */
 export function describeKeyPair(name: CertificateName, publicKey: KeyObject, texts: PairTexts): StoredCertificate {
@@ -132,6 +172,7 @@ export function describeKeyPair(name: CertificateName, publicKey: KeyObject, tex
     usages: [],
     isAuthority: false,
     algorithm: knownAlgorithm(publicKey),
+    pem: texts.publicPem,
     notBefore: 0,
     notAfter: NO_EXPIRY,
     issuerKeyId: keyId,

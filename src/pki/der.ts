@@ -16,6 +16,12 @@ export const toDer = (node: Node): Buffer => Buffer.from(asn1.toDer(node).getByt
 
 export const sequence = (...nodes: Node[]): Node => create(UNIVERSAL, Type.SEQUENCE, true, nodes);
 export const set = (...nodes: Node[]): Node => create(UNIVERSAL, Type.SET, true, nodes);
+/** SET OF, whose members DER wants in the order of their bytes. */
+export function setOf(nodes: readonly Node[]): Node {
+  if (nodes.length < 2) return set(...nodes);
+  const members = nodes.map((node) => ({ node, bytes: toDer(node) }));
+  return set(...members.sort((a, b) => Buffer.compare(a.bytes, b.bytes)).map(({ node }) => node));
+}
 export const oid = (dotted: string): Node => create(UNIVERSAL, Type.OID, false, asn1.oidToDer(dotted).getBytes());
 export const boolean = (value: boolean): Node => create(UNIVERSAL, Type.BOOLEAN, false, value ? '\xff' : '\x00');
 export const nothing = (): Node => create(UNIVERSAL, Type.NULL, false, '');
@@ -33,9 +39,13 @@ export function integer(bytes: Buffer): Node {
 
 /** PrintableString where the characters allow it, otherwise UTF8String, as Go writes names. */
 export const text = (value: string): Node =>
-  /^[A-Za-z0-9 '()+,\-./:=?]*$/.test(value)
-    ? create(UNIVERSAL, Type.PRINTABLESTRING, false, value)
-    : create(UNIVERSAL, Type.UTF8, false, binary(Buffer.from(value, 'utf8')));
+  /^[A-Za-z0-9 '()+,\-./:=?]*$/.test(value) ? create(UNIVERSAL, Type.PRINTABLESTRING, false, value) : utf8(value);
+
+export const utf8 = (value: string): Node => create(UNIVERSAL, Type.UTF8, false, binary(Buffer.from(value, 'utf8')));
+/** Mail addresses, host names and URIs: ASCII. */
+export const ia5 = (value: string): Node => create(UNIVERSAL, Type.IA5STRING, false, value);
+/** UTF-16, as PKCS#12 wants names. */
+export const bmp = (value: string): Node => create(UNIVERSAL, Type.BMPSTRING, false, value);
 
 /** Context-specific `[number]`: around nodes, or in place of a primitive's own tag. */
 export const tagged = (number: number, value: Node[] | Buffer): Node =>
@@ -80,6 +90,9 @@ export function readElement(der: Buffer, offset = 0): Element {
   if (start + length > der.length) throw new Error('the DER ends early');
   return { tag, contents: der.subarray(start, start + length), whole: der.subarray(offset, start + length) };
 }
+
+/** `1.2.840.10045.2.1` of the contents of an OBJECT IDENTIFIER. */
+export const dotted = (contents: Buffer): string => asn1.derToOid(binary(contents));
 
 /** The elements inside a constructed one. */
 export function elementsIn(contents: Buffer): Element[] {

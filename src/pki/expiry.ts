@@ -1,6 +1,7 @@
-import type { CertSpec, StoredCertificate } from '../model/pki.ts';
+import { isSignedBy, type CertSpec, type StoredCertificate } from '../model/pki.ts';
 
-const DAY = 86_400_000;
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
 
 /** Days before its end at which a certificate is renewed, unless a third of its life is less. */
 export const RENEW_WITHIN_DAYS = 30;
@@ -22,28 +23,44 @@ export interface Question {
 
 /**
  * Why a certificate must be issued, in words for the plan; null when the stored one will do. An authority that exists is
- * never issued again: everything that trusts it would break. Its expiry is a warning, its renewal a rotation. A changed
- * validity in the inventory is no reason either: it counts from the next renewal on.
+ * never issued again: everything that trusts it would break. Its expiry is a warning, its renewal a rotation. Whoever signs
+ * outside decides how long a certificate lasts, and may add names.
  */
 export function issueReason(question: Question): string | null {
   const { spec, stored, issuer } = question;
   if (stored === undefined) return 'missing';
   if (spec.isAuthority) return null;
   if (issuer === undefined) return `its authority ${spec.ca ?? ''} is missing`;
-  if (stored.issuerKeyId !== issuer.keyId) return `signed by another key than that of ${issuer.name}`;
-  return differenceOf(spec, stored) ?? expiryReason({ ...question, stored, issuer });
+  if (!isSignedBy(stored, issuer.keyId)) return `signed by another key than that of ${issuer.name}`;
+  return (
+    differenceOf(spec, stored, issuer) ??
+    expiryReason({ ...question, stored, issuer }) ??
+    validityChange(spec, stored, issuer)
+  );
 }
 
-function differenceOf(spec: CertSpec, stored: StoredCertificate): string | null {
+function differenceOf(spec: CertSpec, stored: StoredCertificate, issuer: StoredCertificate): string | null {
   if (stored.isAuthority) return 'it is an authority and must not be one';
   if (spec.commonName !== stored.commonName) return `common name ${stored.commonName} becomes ${spec.commonName}`;
   if (spec.algorithm !== stored.algorithm) return `key algorithm ${stored.algorithm} becomes ${spec.algorithm}`;
+  const isOutside = issuer.isKeyOutside === true;
+  const counted = (names: readonly string[], wanted: readonly string[]) =>
+    isOutside ? names.filter((name) => wanted.includes(name)) : names;
   return (
     change('organizations', stored.organizations, spec.organizations) ??
     change('usages', stored.usages, spec.usages) ??
-    change('names', stored.dnsNames, spec.dnsNames) ??
-    change('addresses', stored.ipAddresses, spec.ipAddresses)
+    change('names', counted(stored.dnsNames, spec.dnsNames), spec.dnsNames) ??
+    change('addresses', counted(stored.ipAddresses, spec.ipAddresses), spec.ipAddresses)
   );
+}
+
+/** Not where its authority is what makes it shorter. What `issueCertificate` backdates is no change. */
+function validityChange({ days }: CertSpec, stored: StoredCertificate, issuer: StoredCertificate): string | null {
+  const life = stored.notAfter - stored.notBefore;
+  if (issuer.isKeyOutside === true) return null;
+  const isClipped = stored.notAfter >= issuer.notAfter && life < days * DAY;
+  if (isClipped || Math.abs(life - days * DAY) <= HOUR) return null;
+  return `validity of ${Math.round(life / DAY)} days becomes ${days}`;
 }
 
 /** The order means nothing to those who check a certificate, so it is no reason to issue another. */

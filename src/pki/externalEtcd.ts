@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { KbinError } from '../errors.ts';
 import type { ExternalEtcd } from '../model/inventory.ts';
 import type { CertificateName, SecretRef, StoredCertificate } from '../model/pki.ts';
-import type { PkiStore } from '../model/ports.ts';
+import type { Pki } from '../model/ports.ts';
 import { Secret } from '../model/secret.ts';
 import { describeCertificate, readCertificate } from './certificate.ts';
 import { parsePrivateKey } from './keys.ts';
@@ -53,7 +53,7 @@ function describeFiles(
 }
 
 function partOf(files: Files, { certificate, part }: SecretRef): Secret | undefined {
-  if (certificate === CA && part === 'certificate') return new Secret(files.ca);
+  if (certificate === CA && part !== 'key') return new Secret(files.ca);
   if (certificate !== CLIENT) return undefined;
   return part === 'key' ? new Secret(files.key) : new Secret(files.certificate);
 }
@@ -62,7 +62,7 @@ function partOf(files: Files, { certificate, part }: SecretRef): Secret | undefi
  * The store, and beside its own certificates those of an etcd that somebody else runs. They stay where the inventory
  * says; they are read again whenever they are asked for, so that their owner can renew them.
  */
-export const withExternalEtcd = (store: PkiStore, external: ExternalEtcd): PkiStore => ({
+export const withExternalEtcd = (store: Pki, external: ExternalEtcd): Pki => ({
   ...store,
   list: async () => {
     const [own, files] = await Promise.all([store.list(), readFiles(external)]);

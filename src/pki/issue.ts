@@ -17,6 +17,8 @@ export interface Issuer {
   /** Milliseconds since the epoch. */
   notBefore: number;
   notAfter: number;
+  /** PEM text that stands after the leaves it signs; absent for one that is trusted as the root. */
+  presented?: string;
 }
 
 const SECOND = 1000;

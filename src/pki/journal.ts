@@ -23,7 +23,8 @@ export interface NewFile {
   isPermanent: boolean;
 }
 
-type Entry = Pick<NewFile, 'path' | 'isPermanent'>;
+/** What is to become of one path: the staged file of the same number gets its place, or it is removed. */
+type Entry = Pick<NewFile, 'path' | 'isPermanent'> & { isRemoved?: true };
 
 const PENDING = '.pending';
 const STAGING = '.new-';
@@ -36,19 +37,26 @@ const STALE_MILLISECONDS = 3_600_000;
 const SYNC_ALL_FILES = 512;
 
 /**
- * Writes files so that either all of them or none get their places, whatever kills the process: they are written and
+ * Writes and removes files so that either all of them or none get their places, whatever kills the process: they are written and
  * synced in a directory beside, which one rename turns into `.pending`; from there each is moved to its place, by this
  * run or by the next one (`finishPending`). So a new certificate never stays beside an old key.
  * Throws PKI when a permanent file exists already.
  */
-export async function writeTogether(directory: string, files: readonly NewFile[]): Promise<void> {
+export async function writeTogether(
+  directory: string,
+  files: readonly NewFile[],
+  removed: readonly string[] = [],
+): Promise<void> {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const id = randomBytes(8).toString('hex');
   const staging = join(directory, `${STAGING}${id}`);
   try {
     mkdirSync(staging, { mode: 0o700 });
     removeStale(directory, statSync(staging).mtimeMs);
-    const entries: Entry[] = files.map(({ path, isPermanent }) => ({ path, isPermanent }));
+    const entries: Entry[] = [
+      ...files.map(({ path, isPermanent }) => ({ path, isPermanent })),
+      ...removed.map((path): Entry => ({ path, isPermanent: false, isRemoved: true })),
+    ];
     const staged = files.map((file, index) => ({ ...file, path: join(staging, `${id}.${index}`) }));
     staged.push({ path: join(staging, `${id}${MANIFEST}`), body: JSON.stringify(entries), isPermanent: true });
     for (const { path, body } of staged) writeFileSync(path, textOf(body), { flag: 'wx', mode: 0o600 });
@@ -89,17 +97,20 @@ async function placeAll(directory: string, id: string): Promise<void> {
   const text = readText(manifest);
   // Another process finished in the meantime.
   if (text === undefined) return;
-  const moves = (JSON.parse(text) as Entry[]).map(({ path, isPermanent }, index) => ({
+  const entries = (JSON.parse(text) as Entry[]).map(({ path, isPermanent, isRemoved = false }, index) => ({
     from: join(directory, PENDING, `${id}.${index}`),
     to: join(directory, path),
     isPermanent,
+    isRemoved,
   }));
+  const moves = entries.filter(({ isRemoved }) => !isRemoved);
   // Somebody else's authority came first: all of this write is dropped, and its writer finds out by itself.
   const isTaken = moves.some(({ from, to, isPermanent }) => isPermanent && isOther(from, to));
   if (!isTaken) {
     const folders = [...new Set(moves.map(({ to }) => dirname(to)))];
     for (const folder of folders) mkdirSync(folder, { recursive: true, mode: 0o700 });
     for (const move of moves) place(move);
+    for (const { to, isRemoved } of entries) if (isRemoved) rmSync(to, { force: true });
     const above = folders.filter((folder) => folder !== directory).map((folder) => dirname(folder));
     await sync(moves.length > SYNC_ALL_FILES ? [directory] : [...new Set([...folders, ...above, directory])]);
   }
@@ -141,7 +152,7 @@ async function commit(directory: string, staging: string): Promise<void> {
 const SYNCED_AT_ONCE = 8;
 
 /** Puts files and directories on the disk for good; several at once, because the filesystem then commits them together. */
-async function sync(paths: readonly string[]): Promise<void> {
+export async function sync(paths: readonly string[]): Promise<void> {
   const queue = paths.values();
   const syncRest = async (): Promise<void> => {
     for (const path of queue) {

@@ -32,7 +32,11 @@ export function algorithmOf(key: KeyObject): KeyAlgorithm | null {
 }
 
 const EC_PUBLIC_KEY = '1.2.840.10045.2.1';
-const CURVES: Partial<Record<string, string>> = { 'P-256': '1.2.840.10045.3.1.7', 'P-384': '1.3.132.0.34' };
+const CURVES: Partial<Record<string, string>> = {
+  'P-256': '1.2.840.10045.3.1.7',
+  'P-384': '1.3.132.0.34',
+  'P-521': '1.3.132.0.35',
+};
 
 /** SubjectPublicKeyInfo of a public key, DER. */
 export function spkiOf(key: KeyObject): Buffer {

@@ -1,39 +1,43 @@
-import { dump } from 'js-yaml';
+import type { Secret } from '../model/secret.ts';
 
 export interface KubeconfigParts {
-  /** Name of the cluster and of the context. */
+  /** Name of the cluster entry. */
   cluster: string;
+  /** Tells the cluster from another one whose entry is called alike: what the store's `clusterId` says. */
+  clusterId: string;
   /** URL of the API, such as `https://api.example.com:6443`. */
   server: string;
-  /** PEM texts. */
+  /** PEM text of every authority that may have signed what the API servers show: one, or several while one is rotated. */
   ca: string;
-  certificate: string;
-  key: string;
   /** Name of the user entry. */
   user: string;
+  /** PEM texts. */
+  certificate: string;
+  key: Secret;
+  /** Name of the context. */
+  context: string;
+  namespace?: string;
 }
 
-/**
- * A kubeconfig for the operator, YAML, with certificates and key inside. The text holds a private key: write it with
- * mode 0600 and show it to nobody else.
- */
-export function operatorKubeconfig(parts: KubeconfigParts): string {
-  const { cluster, server, user } = parts;
-  const base64 = (pem: string): string => Buffer.from(pem).toString('base64');
-  return dump(
-    {
-      apiVersion: 'v1',
-      kind: 'Config',
-      clusters: [{ name: cluster, cluster: { server, 'certificate-authority-data': base64(parts.ca) } }],
-      users: [
-        {
-          name: user,
-          user: { 'client-certificate-data': base64(parts.certificate), 'client-key-data': base64(parts.key) },
-        },
-      ],
-      contexts: [{ name: cluster, context: { cluster, user } }],
-      'current-context': cluster,
-    },
-    { lineWidth: -1 },
-  );
+/** What one kubeconfig says: values of the fields of its three entries. */
+export interface KubeconfigEntries {
+  cluster: { server: string; 'certificate-authority-data': string };
+  user: { 'client-certificate-data': string; 'client-key-data': string };
+  context: { cluster: string; user: string; namespace?: string };
 }
+
+const base64 = (pem: string): string => Buffer.from(pem).toString('base64');
+
+/** The entries, with the private key inside: show them to nobody. */
+export const entriesOf = (parts: KubeconfigParts): KubeconfigEntries => ({
+  cluster: { server: parts.server, 'certificate-authority-data': base64(parts.ca) },
+  user: {
+    'client-certificate-data': base64(parts.certificate),
+    'client-key-data': base64(parts.key.reveal()),
+  },
+  context: {
+    cluster: parts.cluster,
+    user: parts.user,
+    ...(parts.namespace === undefined ? {} : { namespace: parts.namespace }),
+  },
+});

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CertificateName } from '../model/pki.ts';
 
@@ -5,7 +6,11 @@ import type { CertificateName } from '../model/pki.ts';
 export type Places = {
   certificate: string;
   key: string;
+  /** The key of an authority while the store is locked, in place of `key`. */
+  lockedKey: string;
   publicKey: string;
+  /** The encryption of stored objects; beside an authority that was given to the store, what it must know of it. */
+  document: string;
 };
 
 export const HOSTS = 'hosts';
@@ -23,5 +28,15 @@ export function placesOf(name: CertificateName): Places {
   if (!ROW.test(row) || rest.length > 0 || (host !== undefined && !HOST.test(host)))
     throw new Error(`"${name}" is not the name of a certificate`);
   const stem = host === undefined ? row : join(HOSTS, host, row);
-  return { certificate: `${stem}.crt`, key: `${stem}.key`, publicKey: `${stem}.pub` };
+  return {
+    certificate: `${stem}.crt`,
+    key: `${stem}.key`,
+    lockedKey: `${stem}.key.age`,
+    publicKey: `${stem}.pub`,
+    document: `${stem}.json`,
+  };
 }
+
+/** Files of a certificate or key pair that are there, relative to the store's directory. */
+export const filesOf = (directory: string, name: CertificateName): string[] =>
+  Object.values(placesOf(name)).filter((path) => existsSync(join(directory, path)));

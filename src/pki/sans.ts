@@ -7,6 +7,8 @@ export interface SanContext {
   inventory: Inventory;
   commonName: string;
   host: Host | undefined;
+  /** Names and addresses beside those of the rules. */
+  names?: readonly string[] | undefined;
 }
 
 type Rule = (context: SanContext) => string[];
@@ -35,7 +37,7 @@ export const HOST_RULES: readonly SanRule[] = ['node-name', 'node-address'];
 
 /** Names and addresses of the rules, apart and without duplicates. DNS names are lower case: they compare so. */
 export function subjectAltNames(rules: readonly SanRule[], context: SanContext): Record<'dns' | 'ip', string[]> {
-  const entries = rules.flatMap((rule) => SAN_RULES[rule](context));
+  const entries = [...rules.flatMap((rule) => SAN_RULES[rule](context)), ...(context.names ?? [])];
   const dns = entries.filter((entry) => isIP(entry) === 0).map((name) => name.toLowerCase());
   const ip = entries.filter((entry) => isIP(entry) !== 0).map(canonicalAddress);
   return { dns: [...new Set(dns)], ip: [...new Set(ip)] };

@@ -1,22 +1,41 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { KbinError } from '../errors.ts';
-import type { CertificateName, CertSpec, KeyPairSpec, SecretRef, StoredCertificate } from '../model/pki.ts';
-import type { PkiStore } from '../model/ports.ts';
+import {
+  generationOf,
+  GENERATIONS,
+  rootsOf,
+  trustedOf,
+  type CertificateName,
+  type CertSpec,
+  type Generation,
+  type KeyPairSpec,
+  type SecretRef,
+  type StoredCertificate,
+} from '../model/pki.ts';
+import { ENCRYPTION } from '../model/encryption.ts';
+import type { Pki } from '../model/ports.ts';
 import { Secret } from '../model/secret.ts';
-import { describeCertificate, describeKeyPair, readCertificate, sha256Hex } from './certificate.ts';
-import { issueCertificate, type Issuer, issuerFrom } from './issue.ts';
-import { finishPending, type NewFile, systemCode, writeTogether } from './journal.ts';
-import { newKeyPair, PRIVATE_LABELS, privatePem } from './keys.ts';
-import { placesOf } from './layout.ts';
+import { keyIsOutside, parseAuthorityRecord } from './authorityRecord.ts';
+import { readChain } from './chain.ts';
+import { clusterIdOf } from './clusterId.ts';
+import { issueEncryption, listEncryption, readEncryptionDocument, storedEncryption } from './encryptionStore.ts';
+import { beginRotation, distrust, endRotation, probeIdentity, promote, readRotations } from './generations.ts';
+import { finishPending, systemCode, writeTogether } from './journal.ts';
+import { PRIVATE_LABELS } from './keys.ts';
+import { filesOf, placesOf } from './layout.ts';
+import { type Keyring, keyringOf, type Unlock } from './lock.ts';
+import { makeCertificates, makeKeyPair } from './make.ts';
 import { fromPem } from './pem.ts';
-import { damaged, readAuthority, readingFrom, readStore, readText } from './stored.ts';
+import { damaged, readingFrom, readPair, readStore, readText } from './stored.ts';
 
 /**
  * The operator's PKI directory, made 0700 with the first write. Every method throws PKI, naming the file, for one that is
  * missing, damaged, half-written or open to others. Safe for concurrent use, by several processes too.
+ * `unlock` is asked once at most, and only when something is to be signed with a key that is locked.
  */
-export function openPkiStore(directory: string): PkiStore {
+export function openPkiStore(directory: string, { unlock }: { unlock?: Unlock } = {}): Pki {
+  const keyring = keyringOf(directory, unlock);
   let last: Promise<unknown> = Promise.resolve();
   // One after another: an authority that one call issues is there for the next.
   const exclusively = <T>(work: () => Promise<T>): Promise<T> => {
@@ -24,9 +43,9 @@ export function openPkiStore(directory: string): PkiStore {
     last = result.catch(() => undefined);
     return result;
   };
-  const issueAll = (specs: CertSpec[], now: number) => exclusively(() => issueSpecs(directory, specs, now));
+  const issueAll = (specs: CertSpec[], now: number) => exclusively(() => issueSpecs(directory, specs, { now, keyring }));
   return {
-    list: () => guarded(directory, () => listStore(directory)),
+    list: () => guarded(directory, async () => ({ ...(await listStore(directory)), ...listEncryption(directory) })),
     issueAll,
     issue: async (spec, now) => {
       const [stored] = await issueAll([spec], now);
@@ -34,13 +53,25 @@ export function openPkiStore(directory: string): PkiStore {
       return stored;
     },
     issueKeyPair: (spec) => exclusively(() => issuePair(directory, spec)),
-    read: (ref) => guarded(directory, () => readPart(directory, ref)),
-    clusterId: () => guarded(directory, () => clusterIdOf(directory)),
+    encryption: () => guarded(directory, () => storedEncryption(directory)),
+    issueEncryption: (wanted, now) => exclusively(() => issueEncryption(directory, wanted, now)),
+    read: (ref) => guarded(directory, () => readPart(directory, ref, keyring)),
+    clusterId: () =>
+      guarded(directory, async () => {
+        await finishPending(directory);
+        return clusterIdOf(directory);
+      }),
+    rotations: () => guarded(directory, () => Promise.resolve(Object.values(readRotations(directory)))),
+    begin: (next, now) => exclusively(() => beginRotation(directory, next, { now, keyring })),
+    promote: (name) => exclusively(() => promote(directory, name)),
+    distrust: (name) => exclusively(() => distrust(directory, name)),
+    probeIdentity: (probe, now) => guarded(directory, () => probeIdentity(directory, probe, { now, keyring })),
+    end: (name) => exclusively(() => endRotation(directory, name)),
   };
 }
 
 /** Failures of the disk, such as a full one or missing rights, as PKI errors; bugs stay what they are. */
-async function guarded<T>(directory: string, work: () => Promise<T>): Promise<T> {
+export async function guarded<T>(directory: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -67,34 +98,14 @@ function failOn([first, ...others]: readonly KbinError[]): void {
   throw new KbinError('PKI', first.message, { ...(first.hint === undefined ? {} : { hint: first.hint }), evidence });
 }
 
-// Enough at once to keep Node's thread pool busy with key generation.
-const KEYS_AT_ONCE = 64;
-
-async function issueSpecs(directory: string, specs: readonly CertSpec[], now: number): Promise<StoredCertificate[]> {
+async function issueSpecs(
+  directory: string,
+  specs: readonly CertSpec[],
+  signing: { now: number; keyring: Keyring },
+): Promise<StoredCertificate[]> {
   await finishPending(directory);
   await checkReplacements(directory, specs);
-  const issuers = new Map<CertificateName, Issuer>();
-  const issuerOf = ({ ca }: CertSpec): Issuer | null => {
-    if (ca === undefined) return null;
-    const issuer = issuers.get(ca) ?? readAuthority(directory, ca);
-    issuers.set(ca, issuer);
-    return issuer;
-  };
-  const files: NewFile[] = [];
-  const stored: StoredCertificate[] = [];
-  for (let start = 0; start < specs.length; start += KEYS_AT_ONCE) {
-    const some = specs.slice(start, start + KEYS_AT_ONCE);
-    const pairs = await Promise.all(some.map(async (spec) => ({ spec, keys: await newKeyPair(spec.algorithm) })));
-    for (const { spec, keys } of pairs) {
-      const publicPem = issueCertificate(spec, keys, { issuer: issuerOf(spec), now });
-      const keyPem = privatePem(keys.privateKey);
-      const { certificate, key } = placesOf(spec.name);
-      files.push({ path: certificate, body: publicPem, isPermanent: spec.isAuthority });
-      files.push({ path: key, body: new Secret(keyPem), isPermanent: spec.isAuthority });
-      stored.push(describeCertificate(spec.name, readCertificate(publicPem), { publicPem, keyPem }));
-      if (spec.isAuthority) issuers.set(spec.name, issuerFrom(spec.name, publicPem, keys.privateKey));
-    }
-  }
+  const { files, stored } = await makeCertificates(directory, specs, signing);
   if (files.length > 0) await writeTogether(directory, files);
   return stored;
 }
@@ -102,17 +113,9 @@ async function issueSpecs(directory: string, specs: readonly CertSpec[], now: nu
 async function issuePair(directory: string, { name, algorithm }: KeyPairSpec): Promise<StoredCertificate> {
   await finishPending(directory);
   refuseExisting(directory, name);
-  const { publicKey, privateKey } = await newKeyPair(algorithm);
-  const texts = {
-    publicPem: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
-    keyPem: privatePem(privateKey),
-  };
-  const places = placesOf(name);
-  await writeTogether(directory, [
-    { path: places.publicKey, body: texts.publicPem, isPermanent: true },
-    { path: places.key, body: new Secret(texts.keyPem), isPermanent: true },
-  ]);
-  return describeKeyPair(name, publicKey, texts);
+  const { files, stored } = await makeKeyPair({ name, algorithm });
+  await writeTogether(directory, files);
+  return stored;
 }
 
 const refusal = (path: string): KbinError =>
@@ -121,9 +124,8 @@ const refusal = (path: string): KbinError =>
   });
 
 function refuseExisting(directory: string, name: CertificateName): void {
-  const paths = Object.values(placesOf(name)).map((place) => join(directory, place));
-  const there = paths.find((path) => existsSync(path));
-  if (there !== undefined) throw refusal(there);
+  const [there] = filesOf(directory, name);
+  if (there !== undefined) throw refusal(join(directory, there));
 }
 
 /** A leaf may replace a leaf, but neither an authority nor a bare key pair; hosts have none of these. */
@@ -134,7 +136,7 @@ function refuseReplacing(directory: string, { name }: CertSpec): void {
   ) as [string, string];
   if (existsSync(publicKey)) throw refusal(publicKey);
   const pem = readText(certificate);
-  if (pem !== undefined && readingFrom(certificate, () => readCertificate(pem)).x509.ca) throw refusal(certificate);
+  if (pem !== undefined && readingFrom(certificate, () => readChain(pem)).own.x509.ca) throw refusal(certificate);
 }
 
 /**
@@ -150,7 +152,10 @@ async function checkReplacements(directory: string, specs: readonly CertSpec[]):
   if (authorities.length === 0) return;
   const stored = Object.values(await listStore(directory));
   const keyIds = new Set(stored.map(({ keyId }) => keyId));
-  const orphans = stored.filter(({ issuerKeyId }) => !keyIds.has(issuerKeyId)).map(({ name }) => name);
+  // An authority that was given to the store can be below one that is not in it.
+  const hasSigner = ({ above, issuerKeyId, chainKeyIds = [] }: StoredCertificate): boolean =>
+    above !== undefined || [issuerKeyId, ...chainKeyIds].some((keyId) => keyIds.has(keyId));
+  const orphans = stored.filter((one) => !hasSigner(one)).map(({ name }) => name);
   if (orphans.length > 0)
     throw new KbinError('PKI', `${directory}: the authority that signed ${orphans[0] ?? ''} is missing`, {
       hint: 'Restore it from a backup: a new one would cut off the cluster. If that is gone, move the whole directory away.',
@@ -164,19 +169,34 @@ const PARTS = {
   'public-key': { file: 'publicKey', labels: ['PUBLIC KEY'] },
 } as const;
 
-async function readPart(directory: string, { certificate, part }: SecretRef): Promise<Secret> {
+/** Bundle of an authority's or public key's generations; as the planner takes it together from what `list` tells. */
+function readTrusted(directory: string, { certificate: name, part }: SecretRef): Secret {
+  const generations = (Object.keys(GENERATIONS) as Generation[])
+    .map((generation) => generationOf(name, generation))
+    .filter((own) => own === name || filesOf(directory, own).length > 0);
+  const stored = Object.fromEntries(generations.map((own) => [own, readPair(directory, own).stored] as const));
+  const texts = part === 'roots' ? (rootsOf(name, stored) ?? []) : trustedOf(name, stored).map(({ pem = '' }) => pem);
+  return new Secret(texts.join(''));
+}
+
+/** Why a piece cannot be read. */
+function missing(directory: string, { certificate, part }: SecretRef, path: string): KbinError {
+  const record = join(directory, placesOf(certificate).document);
+  const { isKeyOutside } = readingFrom(record, () => parseAuthorityRecord(readText(record)));
+  return part === 'key' && isKeyOutside ? keyIsOutside(certificate) : damaged(path, 'is missing');
+}
+
+async function readPart(directory: string, ref: SecretRef, keyring: Keyring): Promise<Secret> {
+  const { certificate, part } = ref;
   await finishPending(directory);
+  if (certificate === ENCRYPTION) return readEncryptionDocument(directory);
+  if (part === 'trusted' || part === 'roots') return readTrusted(directory, ref);
   const { file, labels } = PARTS[part];
   const path = join(directory, placesOf(certificate)[file]);
   const text = readText(path);
-  if (text === undefined) throw damaged(path, 'is missing');
-  readingFrom(path, () => fromPem<string>(text, labels));
+  const lockedKey = join(directory, placesOf(certificate).lockedKey);
+  if (text === undefined && part === 'key' && existsSync(lockedKey)) return keyring.open(lockedKey);
+  if (text === undefined) throw missing(directory, ref, path);
+  readingFrom(path, () => (part === 'certificate' ? readChain(text) : fromPem<string>(text, labels)));
   return new Secret(text);
-}
-
-async function clusterIdOf(directory: string): Promise<string | null> {
-  await finishPending(directory);
-  const path = join(directory, placesOf('ca').certificate);
-  const pem = readText(path);
-  return pem === undefined ? null : sha256Hex(readingFrom(path, () => readCertificate(pem)).spki).slice(0, 16);
 }

@@ -4,10 +4,14 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { KbinError } from '../errors.ts';
 import type { CertificateName, StoredCertificate } from '../model/pki.ts';
-import { describeCertificate, describeKeyPair, readCertificate } from './certificate.ts';
+import { checkArmored } from './age.ts';
+import { type AuthorityRecord, keyIsOutside, parseAuthorityRecord } from './authorityRecord.ts';
+import { describeKeyPair } from './certificate.ts';
+import { describeChain, presentedBy, readChain } from './chain.ts';
 import { type Issuer, issuerFrom } from './issue.ts';
 import { parsePrivateKey } from './keys.ts';
 import { HOSTS, isHostFolder, placesOf } from './layout.ts';
+import type { Keyring } from './lock.ts';
 
 const RESTORE =
   'Restore it from a backup. A pair that signs nothing, as all under hosts/, can be moved away instead: the next deploy issues another.';
@@ -79,7 +83,7 @@ function foldersIn(directory: string): Folder[] {
 }
 
 function namesIn({ path, suffix }: Folder): CertificateName[] {
-  const rows = readdirSync(path).map((file) => /^([a-z][a-z0-9-]*)\.(?:crt|key|pub)$/.exec(file)?.[1]);
+  const rows = readdirSync(path).map((file) => /^([a-z][a-z0-9-]*)\.(?:crt|key(?:\.age)?|pub)$/.exec(file)?.[1]);
   return [...new Set(rows)].flatMap((row) => (row === undefined ? [] : [`${row}${suffix}`]));
 }
 
@@ -96,28 +100,64 @@ export function readPair(
   const publicPem = certificate ?? readText(publicFile);
   const keyPem = readText(keyFile);
   if (publicPem === undefined) throw damaged(certificateFile, 'is missing');
-  if (keyPem === undefined) throw damaged(keyFile, 'is missing');
+  if (keyPem === undefined) return readWithoutKey(directory, name, certificate);
   const privateKey = readingFrom(keyFile, () => parsePrivateKey(keyPem));
   if (certificate === undefined) {
     const publicKey = readingFrom(publicFile, () => createPublicKey(publicPem));
     if (!createPublicKey(privateKey).equals(publicKey)) throw damaged(keyFile, `does not belong to ${publicFile}`);
     return { stored: describeKeyPair(name, publicKey, { publicPem, keyPem }), publicPem, keyPem };
   }
-  const read = readingFrom(certificateFile, () => readCertificate(certificate));
-  if (!read.x509.checkPrivateKey(privateKey)) throw damaged(keyFile, `does not belong to ${certificateFile}`);
+  const chain = readingFrom(certificateFile, () => readChain(certificate));
+  if (!chain.own.x509.checkPrivateKey(privateKey)) throw damaged(keyFile, `does not belong to ${certificateFile}`);
   const pems = { publicPem, keyPem };
-  return { stored: readingFrom(certificateFile, () => describeCertificate(name, read, pems)), ...pems };
+  const described = readingFrom(certificateFile, () => describeChain(name, chain, pems));
+  const { above } = readRecord(directory, described);
+  return { stored: above.length === 0 ? described : { ...described, above }, ...pems };
 }
 
-/** An authority of the store, ready to sign. Throws PKI when it is missing, damaged or no authority. */
-export function readAuthority(directory: string, name: CertificateName): Issuer {
+/** An authority whose key is locked, or is kept elsewhere, has none to read here; for anything else that is damage. */
+function readWithoutKey(directory: string, name: CertificateName, certificate = ''): ReturnType<typeof readPair> {
+  const [certificateFile, keyFile] = [placesOf(name).certificate, placesOf(name).key].map((place) =>
+    join(directory, place),
+  ) as [string, string];
+  if (certificate === '') throw damaged(keyFile, 'is missing');
+  const pems = { publicPem: certificate, keyPem: '' };
+  const described = readingFrom(certificateFile, () => describeChain(name, readChain(certificate), pems));
+  const { isKeyOutside, above } = readRecord(directory, described);
+  if (!isKeyOutside && !hasLockedKey(directory, described)) throw damaged(keyFile, 'is missing');
+  const outside = isKeyOutside ? { isKeyOutside } : {};
+  const stored = { ...described, keySha256: '', ...outside, ...(above.length === 0 ? {} : { above }) };
+  return { stored, ...pems };
+}
+
+/** Only authorities are locked. Whether it can be opened is not known without what opens it. */
+function hasLockedKey(directory: string, { name, isAuthority }: StoredCertificate): boolean {
+  const path = join(directory, placesOf(name).lockedKey);
+  const text = isAuthority ? readText(path) : undefined;
+  if (text !== undefined) readingFrom(path, () => checkArmored(text));
+  return text !== undefined;
+}
+
+/** What the store knows of an authority that was given to it. */
+function readRecord(directory: string, { name, isAuthority }: StoredCertificate): AuthorityRecord {
+  const path = join(directory, placesOf(name).document);
+  return readingFrom(path, () => parseAuthorityRecord(isAuthority ? readText(path) : undefined));
+}
+
+/** An authority of the store, ready to sign. Throws PKI when it is missing, damaged, no authority, or stays locked. */
+export async function readAuthority(directory: string, name: CertificateName, keyring: Keyring): Promise<Issuer> {
   const { stored, publicPem, keyPem } = readPair(directory, name);
   const places = placesOf(name);
   if (!stored.isAuthority) throw damaged(join(directory, places.certificate), 'is no authority');
-  const key = parsePrivateKey(keyPem);
+  if (stored.isKeyOutside === true) throw keyIsOutside(name);
+  const isLocked = keyPem === '';
+  const keyFile = join(directory, isLocked ? places.lockedKey : places.key);
+  const pem = isLocked ? (await keyring.open(keyFile)).reveal() : keyPem;
+  const key = readingFrom(keyFile, () => parsePrivateKey(pem));
   // Comparing the public halves does not tell whether the private one is intact; everything signed would be invalid.
   const probe = Buffer.from(name);
   if (!verify('sha256', probe, createPublicKey(publicPem), sign('sha256', probe, key)))
-    throw damaged(join(directory, places.key), 'does not sign what its certificate verifies');
-  return issuerFrom(name, publicPem, key);
+    throw damaged(keyFile, 'does not sign what its certificate verifies');
+  const issuer = issuerFrom(name, publicPem, key);
+  return stored.above === undefined ? issuer : { ...issuer, presented: presentedBy(publicPem, stored.above) };
 }

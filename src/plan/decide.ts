@@ -1,18 +1,20 @@
 import { PHASE_TABLE } from '../catalog/phases.ts';
 import { PLACES } from '../catalog/places.ts';
+import { ENCRYPTION, type Encryption } from '../model/encryption.ts';
 import type { Facts } from '../model/facts.ts';
 import { hasRole, isNode, type Host, type HostName, type Inventory } from '../model/inventory.ts';
 import type { Phase } from '../model/phase.ts';
 import type { CertSpec, KeyPairSpec } from '../model/pki.ts';
-import type { Plan, Step, Wave } from '../model/plan.ts';
+import type { Action, Plan, Step, Wave } from '../model/plan.ts';
 import type { Desired } from '../model/resource.ts';
 import { apiSteps } from './apiSteps.ts';
+import { approvalSteps } from './approvals.ts';
 import { cleanupSteps } from './owned.ts';
 import { hostSteps } from './hostSteps.ts';
-import { restartsLive } from './quorum.ts';
+import { restartsLive, swapsLive } from './quorum.ts';
 
-/** A certificate or key pair that must be issued, and why. */
-export type Issue = { why: string } & ({ certificate: CertSpec } | { keyPair: KeyPairSpec });
+/** A certificate, key pair or encryption key that must be issued, and why. */
+export type Issue = { why: string } & ({ certificate: CertSpec } | { keyPair: KeyPairSpec } | { encryption: Encryption });
 
 export interface Decision {
   inventory: Inventory;
@@ -33,18 +35,21 @@ const KEPT_ROOTS: readonly string[] = [
 ];
 const isKept = (path: string): boolean => KEPT_ROOTS.some((root) => path === root || path.startsWith(`${root}/`));
 
+/** What an issue makes, and the name that it has in the store. */
+function issuing(issue: Issue): { action: Action; name: string } {
+  if ('certificate' in issue) return { action: { do: 'issue', spec: issue.certificate }, name: issue.certificate.name };
+  if ('keyPair' in issue) return { action: { do: 'issue-key', spec: issue.keyPair }, name: issue.keyPair.name };
+  return { action: { do: 'issue-encryption', encryption: issue.encryption }, name: ENCRYPTION };
+}
+
 function localSteps(issues: readonly Issue[]): Step[] {
   return issues.map((issue) => {
-    const [action, name] =
-      'certificate' in issue
-        ? [{ do: 'issue', spec: issue.certificate } as const, issue.certificate.name]
-        : [{ do: 'issue-key', spec: issue.keyPair } as const, issue.keyPair.name];
+    const { action, name } = issuing(issue);
     return { id: `local/${action.do}:${name}`, host: 'local', phase: 'certificates', why: issue.why, action };
   });
 }
 
-const issuedNames = (issues: readonly Issue[]): Set<string> =>
-  new Set(issues.map((issue) => ('certificate' in issue ? issue.certificate.name : issue.keyPair.name)));
+const issuedNames = (issues: readonly Issue[]): Set<string> => new Set(issues.map((issue) => issuing(issue).name));
 
 /** Hosts that a phase is about. */
 export function hostsOfPhase(phase: Phase, inventory: Inventory): Host[] {
@@ -71,7 +76,11 @@ function wavesOfPhase(phase: Phase, steps: readonly Step[], decision: Decision):
     .filter((name) => facts.hosts[name] !== undefined);
   if (phase.gate !== undefined && hosts.length === 0) return [];
   const gate = phase.gate === undefined ? {} : { gate: phase.gate };
-  const live = phase.width === 'all' ? [] : hosts.filter((host) => restartsLive(steps, host, facts));
+  // Where one host at a time is changed, also a certificate that is read again at once is seen to work before the next.
+  const units = phase.width === 1 ? (phase.gate?.units ?? []) : [];
+  const isLive = (host: HostName): boolean =>
+    restartsLive(steps, host, facts) || swapsLive(steps, host, { facts, units });
+  const live = phase.width === 'all' ? [] : hosts.filter(isLive);
   const together = steps.filter((step) => !live.includes(step.host));
   const waves: Wave[] = [];
   if (together.length > 0 || live.length === 0) {
@@ -95,7 +104,10 @@ function wavesOfPhase(phase: Phase, steps: readonly Step[], decision: Decision):
     const own = steps.filter((step) => turn.includes(step.host));
     waves.push({ id: `${phase.name}/${turn.join('+')}`, phase: phase.name, after: [], steps: own, hosts, ...gate });
   }
-  return waves;
+  return waves.map((wave, index) => {
+    const later = new Set(waves.slice(index + 1).flatMap((other) => other.steps.map((step) => step.host)));
+    return { ...wave, turned: wave.hosts.filter((host) => !later.has(host)) };
+  });
 }
 
 /** Waves in the order of the phase table; inside a phase one after the other. */
@@ -128,8 +140,8 @@ export function decide(decision: Decision): Plan {
     const hostFacts = facts.hosts[host.name];
     if (hostFacts === undefined) continue;
     const resources = desired.hosts[host.name] ?? [];
-    const input = { host: host.name, resources, facts: hostFacts, local: facts.local, issued };
-    steps.push(...hostSteps(input), ...cleanupSteps(input, isKept));
+    const input = { host: host.name, resources, facts: hostFacts, local: facts.local, issued, now: facts.observedAt };
+    steps.push(...hostSteps(input), ...approvalSteps(input), ...cleanupSteps(input, isKept));
   }
   const reachable = (name: HostName): boolean => facts.hosts[name] !== undefined && (limit?.has(name) ?? true);
   steps.push(...apiSteps(desired, facts.api, reachable));

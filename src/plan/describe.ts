@@ -11,6 +11,7 @@ function lineOf({ action, why }: Step): Line {
   const lines: { [K in Action['do']]: (own: Extract<Action, { do: K }>) => Line } = {
     issue: (own) => ({ sign, what: `certificate ${own.spec.name}` }),
     'issue-key': (own) => ({ sign, what: `key pair ${own.spec.name}` }),
+    'issue-encryption': ({ encryption }) => ({ sign, what: `encryption of stored objects: ${encryption.provider}` }),
     user: (own) => ({ sign, what: `user ${own.user.name}` }),
     directory: (own) => ({ sign, what: `directory ${own.directory.path}` }),
     file: (own) => ({ sign, what: `file ${own.file.path}` }),
@@ -24,6 +25,7 @@ function lineOf({ action, why }: Step): Line {
     image: (own) => ({ sign, what: `image ${own.image.reference} (${mebibytes(own.bytes)})` }),
     remove: (own) => ({ sign: '-', what: own.path }),
     apply: (own) => ({ sign, what: `${own.object.object.kind} ${own.object.object.metadata.name}` }),
+    approve: (own) => ({ sign, what: `approval of the serving certificate of ${own.kubelet}` }),
     node: (own) => ({ sign: '~', what: `labels and taints of Node ${own.settings.host}` }),
   };
   return (lines[action.do] as (own: Action) => Line)(action);

@@ -8,6 +8,7 @@ import {
   imageNeeds,
   kernelNeeds,
   pairNeeds,
+  renewedNeeds,
   userNeeds,
 } from './resourceNeeds.ts';
 import { unitNeeds } from './unitNeeds.ts';
@@ -21,6 +22,7 @@ const ORDER: readonly Resource['kind'][] = [
   'pair',
   'file',
   'kernel',
+  'renewed',
   'unit',
   'image',
 ];
@@ -41,6 +43,8 @@ function needsOf(resource: Resource, input: HostInput): Need[] {
       return imageNeeds(resource, input);
     case 'kernel':
       return kernelNeeds(resource, input);
+    case 'renewed':
+      return renewedNeeds(resource, input);
     case 'unit':
       return unitNeeds(resource, input);
     case 'host-program':

@@ -10,6 +10,8 @@ export interface HostInput {
   facts: HostFacts;
   local: Facts['local'];
   issued: Issued;
+  /** Milliseconds since the epoch: when the host was observed. */
+  now: number;
 }
 
 /** Why a resource needs a step, and which. */

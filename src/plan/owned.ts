@@ -31,6 +31,7 @@ export function ownedPaths(resource: Resource): string[] {
     case 'directory':
     case 'file':
     case 'pair':
+    case 'renewed':
       return [resource.path];
     case 'binary':
       return [resource.path, resource.link];

@@ -1,4 +1,5 @@
 import type { HostFacts } from '../model/facts.ts';
+import { encryptionFindings } from './encryption.ts';
 import type { Finding, Ground } from './finding.ts';
 import { HOST_CHECKS } from './hostChecks.ts';
 import { cachedArtifact } from './need.ts';
@@ -61,7 +62,7 @@ export function preflight(ground: Ground): Finding[] {
       check(host, facts, ground).map((finding) => ({ ...finding, hosts: [host.name] })),
     );
   });
-  const findings: Finding[] = [...perHost, ...duplicates(ground), ...missingArtifacts(ground)];
+  const findings: Finding[] = [...perHost, ...duplicates(ground), ...missingArtifacts(ground), ...encryptionFindings(ground)];
   const ignored = (finding: Finding): boolean => ground.inventory.preflight.ignore.includes(finding.id);
   return findings
     .filter((finding) => !ignored(finding))

@@ -23,6 +23,15 @@ export const restartsLive = (steps: readonly Step[], host: HostName, facts: Fact
       facts.hosts[host]?.units[step.action.unit]?.active === 'active',
   );
 
+/** A host on which one of these steps swaps a certificate that one of these units serves with. */
+export const swapsLive = (
+  steps: readonly Step[],
+  host: HostName,
+  ground: { facts: Facts; units: readonly string[] },
+): boolean =>
+  steps.some((step) => step.host === host && step.action.do === 'pair') &&
+  ground.units.some((unit) => ground.facts.hosts[host]?.units[unit]?.active === 'active');
+
 /**
  * Why a wave of etcd must not go on while these hosts are out; undefined when it may. A first installation needs every
  * member: one that comes later, without data, cannot be told from one that lost what it had voted for. A member of a

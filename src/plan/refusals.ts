@@ -28,6 +28,18 @@ function lostStore({ inventory, facts }: Ground): Refusal[] {
   );
 }
 
+/** A new key over objects that another one encrypts: nobody could read them any more. */
+function lostEncryption({ facts }: Ground): Refusal[] {
+  if (facts.local.encryption !== undefined || facts.local.clusterId === null) return [];
+  return Object.entries(facts.hosts)
+    .filter(([, { owned }]) => owned?.paths.includes(PLACES.encryption) === true)
+    .map(([host]) => ({
+      host,
+      message: `has ${PLACES.encryption}, but the certificate store here does not know how stored objects are encrypted`,
+      fix: 'Put encryption.json back into the store (from the other operator or a backup). Nothing was generated.',
+    }));
+}
+
 function otherCluster({ inventory, facts }: Ground): Refusal[] {
   const id = facts.local.clusterId;
   const isOurs = ({ cluster }: Owned): boolean =>
@@ -102,6 +114,7 @@ interface Ground {
 /** Reasons for which nothing at all may be changed. Existing data is sacred. */
 export const refusals = (ground: Ground): Refusal[] => [
   ...lostStore(ground),
+  ...lostEncryption(ground),
   ...otherCluster(ground),
   ...lostMember(ground),
   ...droppedMember(ground),

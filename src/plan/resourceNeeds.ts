@@ -1,7 +1,7 @@
 import { basename } from 'node:path/posix';
 import type { PathFact } from '../model/facts.ts';
 import type { Action } from '../model/plan.ts';
-import type { Binary, Directory, File, Image, Kernel, Pair, User } from '../model/resource.ts';
+import type { Binary, Directory, File, Image, Kernel, Pair, Renewed, User } from '../model/resource.ts';
 import { bodyDigest } from './content.ts';
 import { cachedArtifact, type HostInput, type Need } from './need.ts';
 
@@ -65,8 +65,13 @@ export function pairNeeds(pair: Pair, input: HostInput): Need[] {
   return why === undefined ? [] : [{ why: `certificate: ${why}`, action }];
 }
 
-/** Uploads give it to what they write and to what they find. */
-const PROGRAM_MODE = '0755';
+/** Uploads give these to what they write and to what they find. */
+const PROGRAM = { mode: '0755', owner: 'root:root' };
+
+function binaryReason(fact: PathFact | undefined, sha256: string): string | undefined {
+  if (fact === undefined) return 'missing';
+  return fact.sha256 === sha256 ? attributes(fact, PROGRAM) : 'content differs';
+}
 
 export function binaryNeeds(binary: Binary, input: HostInput): Need[] {
   const cached = cachedArtifact(input.local.cache, binary.artifact);
@@ -74,19 +79,28 @@ export function binaryNeeds(binary: Binary, input: HostInput): Need[] {
   if (cached === undefined) return [];
   const { sha256, bytes, compressedBytes } = cached;
   const needs: Need[] = [];
-  const fact = input.facts.paths[binary.path];
-  if (fact?.sha256 !== sha256 || fact.mode !== PROGRAM_MODE) {
-    const isOther = fact?.sha256 !== sha256;
-    const why =
-      fact === undefined ? 'missing' : isOther ? 'content differs' : `mode is ${fact.mode}, not ${PROGRAM_MODE}`;
-    needs.push({ why, action: { do: 'binary', binary, sha256, bytes, compressedBytes } });
-  }
+  const why = binaryReason(input.facts.paths[binary.path], sha256);
+  if (why !== undefined) needs.push({ why, action: { do: 'binary', binary, sha256, bytes, compressedBytes } });
   const link = input.facts.paths[binary.link];
   if (link?.target !== binary.path) {
-    const why = link === undefined ? 'missing' : `points to ${link.target ?? `a ${link.type}`}`;
-    needs.push({ why, action: { do: 'link', path: binary.link, target: binary.path } });
+    const reason = link === undefined ? 'missing' : `points to ${link.target ?? `a ${link.type}`}`;
+    needs.push({ why: reason, action: { do: 'link', path: binary.link, target: binary.path } });
   }
   return needs;
+}
+
+/** Taken away when it is worth nothing any more, or will be when the rotation of its authority goes on. */
+export function renewedNeeds(renewed: Renewed, { facts, local, now }: HostInput): Need[] {
+  const own = facts.certificates[renewed.path];
+  if (own === undefined) return [];
+  const signers = renewed.signers.flatMap((name) => local.certificates[name] ?? []);
+  const why =
+    own.notAfter <= now
+      ? `expired on ${new Date(own.notAfter).toISOString().slice(0, 10)}`
+      : signers.some(({ keyId }) => keyId === own.issuerKeyId)
+        ? undefined
+        : `signed by another key than ${renewed.signers.join(' and ')} have`;
+  return why === undefined ? [] : [{ why, action: { do: 'remove', path: renewed.path } }];
 }
 
 export function imageNeeds(image: Image, input: HostInput): Need[] {

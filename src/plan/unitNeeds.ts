@@ -2,6 +2,7 @@ import { unitInputsDigest } from '../model/digest.ts';
 import type { Facts } from '../model/facts.ts';
 import type { Action, UnitInputs } from '../model/plan.ts';
 import type { Resource, Unit } from '../model/resource.ts';
+import { renewedNeeds } from './resourceNeeds.ts';
 import { digestOf, type HostInput, type Need } from './need.ts';
 
 function unitInputs(unit: Unit, input: HostInput): UnitInputs {
@@ -58,12 +59,27 @@ function isOther(resource: Resource, { facts: { paths }, local, issued }: HostIn
 const isPutRight = (unit: Unit, input: HostInput): boolean =>
   input.resources.some((resource) => unit.restartsOn.includes(resource.id) && isOther(resource, input));
 
+/** Whether everything that differs from what it was started with differs on the host too, and can be read again. */
+function isReloadEnough({ name, reloadsOn = [], restartsOn }: Unit, input: HostInput): boolean {
+  const others = input.resources.filter((resource) => restartsOn.includes(resource.id) && isOther(resource, input));
+  // After a run that died, nothing tells what it was that changed.
+  const isKnownStamp = /^[0-9a-f]{64}$/.test(input.facts.units[name]?.startedWith ?? '');
+  return isKnownStamp && others.length > 0 && others.every(({ id }) => reloadsOn.includes(id));
+}
+
+const isTakenFrom = (unit: Unit, input: HostInput): boolean =>
+  input.resources.some(
+    (other) => other.kind === 'renewed' && other.unit === unit.name && renewedNeeds(other, input).length > 0,
+  );
+
+const isDown = ({ active }: { active: string }): boolean => active === 'inactive' || active === 'failed';
+
 export function unitNeeds(unit: Unit, input: HostInput): Need[] {
   const fact = input.facts.units[unit.name];
   const inputs = unitInputs(unit, input);
   const active = fact?.active === 'active';
   const enable = fact?.enabled !== true;
-  const action = (verb: 'start' | 'restart'): Action => ({
+  const action = (verb: 'start' | 'restart' | 'reload'): Action => ({
     do: 'unit',
     unit: unit.name,
     verb,
@@ -74,10 +90,19 @@ export function unitNeeds(unit: Unit, input: HostInput): Need[] {
   });
   if (fact?.startedWith === undefined) return [{ why: 'never started by kbin', action: action('restart') }];
   if (!isKnown(inputs) || unitInputsDigest(inputs) !== fact.startedWith) {
-    return [{ why: 'what it runs with changed', action: action('restart') }];
+    return [
+      {
+        why: 'what it runs with changed',
+        action: action(active && isReloadEnough(unit, input) ? 'reload' : 'restart'),
+      },
+    ];
   }
-  // Whoever edited a file by hand may have restarted the unit as well: then it runs with what is put right now.
-  if (active && isPutRight(unit, input)) return [{ why: 'what it runs with is put right', action: action('restart') }];
+  // It goes on with what it has in memory until it begins anew.
+  if (isTakenFrom(unit, input)) return [{ why: 'its own certificate is taken away', action: action('restart') }];
+  // Whoever edited a file by hand may have restarted the unit as well: then it runs, or is starting, with what is put
+  // right now, and `start` would leave it so.
+  if (!isDown(fact) && isPutRight(unit, input))
+    return [{ why: 'what it runs with is put right', action: action('restart') }];
   if (!active) return [{ why: `is ${fact.active}`, action: action('start') }];
   return enable ? [{ why: 'is not enabled', action: { do: 'enable', unit: unit.name } }] : [];
 }

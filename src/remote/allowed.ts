@@ -44,6 +44,12 @@ export function runId(run: string): string {
   return run;
 }
 
+/** A fencing token in digits. Throws REFUSED for anything else. */
+export function fencingToken(token: number): string {
+  if (!Number.isSafeInteger(token) || token < 0) refuse(`${token} is not a fencing token`);
+  return String(token);
+}
+
 /** Four octal digits. Throws REFUSED for anything else. */
 export function fileMode(mode: string): string {
   if (!/^[0-7]{4}$/.test(mode)) refuse(`${JSON.stringify(mode)} is not a mode of four octal digits`);

@@ -6,10 +6,11 @@ import { KbinError } from '../errors.ts';
 import { sha256 } from '../model/digest.ts';
 import type { Owned } from '../model/facts.ts';
 import type { Step } from '../model/plan.ts';
-import { hostPath, oneLine, runId } from './allowed.ts';
+import { fencingToken, hostPath, oneLine, runId, unitName } from './allowed.ts';
 import { APPLY_FILES } from './applyFiles.ts';
 import { APPLY_OWNED, APPLY_PLACES } from './applyPlaces.ts';
 import { APPLY_PROTOCOL, DROP } from './applyProtocol.ts';
+import { APPLY_STAMPS } from './applyStamps.ts';
 import { stepLines, type ApplyBody } from './applySteps.ts';
 import { APPLY_SYSTEM } from './applySystem.ts';
 import { EXITS } from './exits.ts';
@@ -33,6 +34,8 @@ export interface ApplyInput {
   bodies: ReadonlyMap<string, ApplyBody>;
   /** unitInputsDigest of each unit step. */
   unitDigests: ReadonlyMap<string, string>;
+  /** Units whose stamps go before the first file, pair or link is renamed or removed; without steps they go at once. */
+  unsettles: readonly string[];
   /** Where the inventory puts links to programs; default /usr/local/bin. */
   binDir?: string;
 }
@@ -107,11 +110,10 @@ async function archive(files: readonly ArchiveFile[]): Promise<Buffer> {
  * must not reach a shell.
  */
 export async function applyPayload(input: ApplyInput): Promise<{ script: string; input: Buffer }> {
-  const { host, run, token, owned, bodies, unitDigests, binDir = '/usr/local/bin' } = input;
+  const { host, run, token, owned, bodies, unitDigests, unsettles, binDir = '/usr/local/bin' } = input;
   const steps = input.steps.filter((step) => step.action.do !== 'binary');
   const foreign = steps.find((step) => step.host !== host);
   if (foreign !== undefined) throw new KbinError('REFUSED', `${foreign.id} is a step of ${foreign.host}, not ${host}`);
-  if (!Number.isSafeInteger(token) || token < 0) throw new KbinError('REFUSED', `${token} is not a fencing token`);
   const files: ArchiveFile[] = [];
   const attach = (content: Buffer): string => {
     const name = `body${files.length}`;
@@ -121,13 +123,15 @@ export async function applyPayload(input: ApplyInput): Promise<{ script: string;
   const ownedBody = Buffer.from(`${JSON.stringify(owned)}\n`);
   const lines = [
     shellWords(['keep_owned', attach(ownedBody), sha256(ownedBody)]),
+    ...(unsettles.length > 0 ? [shellWords(['unsettles', ...unsettles.map(unitName)])] : []),
+    ...(steps.length === 0 ? ['unsettle || fail failed'] : []),
     ...stepLines(steps, { owned, bodies, unitDigests, binDir, attach }),
     'finish_reload',
     "say '%end'",
   ];
-  const library = [APPLY_PROTOCOL, APPLY_PLACES, APPLY_FILES, APPLY_OWNED, APPLY_SYSTEM];
+  const library = [APPLY_PROTOCOL, APPLY_STAMPS, APPLY_PLACES, APPLY_FILES, APPLY_OWNED, APPLY_SYSTEM];
   const script = [...library, ...lines, ''].join('\n');
   files.push({ name: 'apply.sh', content: Buffer.from(script) });
-  const header = `run=${shellQuote(runId(oneLine(run)))} token=${token}`;
+  const header = `run=${shellQuote(runId(oneLine(run)))} token=${fencingToken(token)}`;
   return { script: `${PRELUDE}\n${header}\n${UNPACK}\n`, input: await archive(files) };
 }

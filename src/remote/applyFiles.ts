@@ -90,11 +90,26 @@ const STAGING = compact(`
     kept="$kept|.$2|"
     if [ -h "$1" ]; then
       now=$(readlink -- "$1") || return
-      if [ "$now" = "$2" ]; then kept="$kept|\${1##*/} stays|"; else kept="$kept|.$now|"; fi
+      if [ "$now" = "$2" ]; then kept="$kept|\${1##*/} stays|"; else kept="$kept|.$now|" replaced=$replaced.$now$newline; fi
     fi
     link "$1" "$2"
   }
+  # Programs watch the files behind the link: only what happens to the old ones tells them that there are new ones.
+  wake() {
+    set -f
+    IFS=$newline
+    set -- $replaced
+    unset IFS
+    set +f
+    replaced=
+    for old do
+      for file in "$old/tls.crt" "$old/tls.key"; do
+        if [ -f "$file" ]; then cp -p -- "$file" "$old/.again" && mv -f -- "$old/.again" "$file"; fi
+      done
+    done
+  }
   retire() {
+    wake || echo 'programs may not have noticed their new certificates' >&2
     case $kept in *"|$2 stays|"*) return;; esac
     prune "$1" "$2" || echo "old generations of $2 are still in $1" >&2
   }
@@ -132,6 +147,7 @@ const COMMIT = compact(`
   }
   move() {
     fence
+    unsettle || return
     if [ -n "$3" ]; then previous "$2" "$3" || return; fi
     if ! mv -fT -- "$1" "$2"; then
       # busybox does not replace a link to a directory.

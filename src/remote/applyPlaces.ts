@@ -42,6 +42,7 @@ export const APPLY_PLACES = compact(`
   }
   # The link of a certificate pair goes with the keys that it has pointed to.
   remove() {
+    unsettle || return
     case $1 in ${hostPath(PLACES.units)}/*) reload=1;; esac
     if [ -h "$1" ]; then
       target=$(readlink -- "$1")

@@ -20,7 +20,7 @@ export const APPLY_PROTOCOL = compact(`
   exec 3>&1 1>&2 </dev/null
   umask 077
   set -u
-  here=$1 id=\${1##*/} token=$2 step= ends=1 reload=0 dirs= finished= kept=
+  here=$1 id=\${1##*/} token=$2 step= ends=1 reload=0 dirs= finished= kept= replaced= unsettled=
   newline='
 '
   trap 'rm -rf -- "$here"' EXIT

@@ -31,9 +31,9 @@ const UNITS = compact(`
     if [ "$3" = queued ]; then systemctl "$2" --no-block -- "$1"; else systemctl "$2" -- "$1"; fi
   }
   enable() { systemctl enable --no-reload -- "$1"; }
-  # UNIT VERB READY|QUEUED INPUTS: while it is under way nothing says what the unit was started with.
+  # UNIT VERB READY|QUEUED INPUTS
   start() {
-    mkdir -p -- ${started} && printf '' >"${started}/$1" || return
+    mkdir -p -- ${started} && doubt "$1" || return
     # Otherwise a unit that has failed too often is refused.
     systemctl reset-failed -- "$1" 2>/dev/null
     if ! systemctl_verb "$1" "$2" "$3"; then

@@ -65,11 +65,26 @@ function ownedFact(lines: readonly string[] | undefined): Owned | null {
   });
 }
 
+/** Facts of a host with its certificates as they were printed: PEM texts, by path. */
+export type Observation = Omit<HostFacts, 'certificates'> & { pems: Record<string, string> };
+
+const CERTIFICATE = 'certificate ';
+
+function pemFacts(lines: readonly string[]): Record<string, string> {
+  const pems: Record<string, string> = {};
+  let path = '';
+  for (const line of lines) {
+    if (line.startsWith(CERTIFICATE)) path = absolutePath(line.slice(CERTIFICATE.length));
+    else pems[path] = `${pems[path] ?? ''}${line}\n`;
+  }
+  return pems;
+}
+
 /**
  * Facts of a host from the output of observeScript. `clock` has the operator's times in milliseconds when the command
  * was sent and when its end came. Throws STEP when the answer is cut off or not what the script prints.
  */
-export function parseObservation(stdout: string, clock: { sentAt: number; receivedAt: number }): HostFacts {
+export function parseObservation(stdout: string, clock: { sentAt: number; receivedAt: number }): Observation {
   const { sections, end } = readSections(stdout, 'kbin-observe 1');
   const facts = linesOf(sections, '');
   const files = plainFiles(linesOf(sections, 'plain'));
@@ -99,6 +114,7 @@ export function parseObservation(stdout: string, clock: { sentAt: number; receiv
     disks: diskFacts(lines('filesystems'), lines('mounts')),
     listening: listeningPorts(lines('sockets'), lines('listeners')),
     paths: pathFacts(lines('paths'), lines('hashes')),
+    pems: pemFacts(lines('certificates')),
     units: unitFacts(lines('units'), init, (unit) => files.get(`${PLACES.started}/${unit}`)?.[0] || undefined),
     images: lines('images').filter((line) => line !== ''),
     users: valuesOf(facts, 'user'),

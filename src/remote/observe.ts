@@ -13,6 +13,8 @@ export interface ObserveInput {
   paths: string[];
   /** Large versioned files: hashed again only when size, times or inode differ from when their hash was verified. */
   immutable: string[];
+  /** Files with a certificate that is told whole; of a private key in the same file nothing is. */
+  certificates: string[];
   units: string[];
   /** Names as sysctl(8) has them; one with a dot inside a part is written with slashes. */
   sysctls: string[];
@@ -126,6 +128,19 @@ function paths(input: ObserveInput): string {
   `);
 }
 
+function certificates(input: ObserveInput): string {
+  if (input.certificates.length === 0) return 'section certificates';
+  return compact(`
+    section certificates
+    for path in ${shellWords(input.certificates.map(hostPath))}; do
+      if [ -f "$path" ]; then
+        printf 'certificate %s\\n' "$path"
+        sed -n '/^-----BEGIN CERTIFICATE-----$/,/^-----END CERTIFICATE-----$/{p;/^-----END/q;}' "$path"
+      fi
+    done 2>/dev/null
+  `);
+}
+
 function units(input: ObserveInput): string {
   const names = input.units.map(unitName);
   if (names.length === 0) return 'section units';
@@ -164,6 +179,7 @@ export function observeScript(input: ObserveInput): string {
     disks,
     paths(input),
     recallScript(input),
+    certificates(input),
     units(input),
     images(input),
     'read -r ended rest </proc/uptime',

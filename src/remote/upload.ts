@@ -1,6 +1,6 @@
 import { PLACES } from '../catalog/places.ts';
 import type { Encoding, Output } from '../model/ports.ts';
-import { fileMode, hostPath, recordName, runId } from './allowed.ts';
+import { fencingToken, fileMode, hostPath, recordName, runId } from './allowed.ts';
 import { EXITS } from './exits.ts';
 import { shellQuote } from './quote.ts';
 import { compact, FINGERPRINT, HASH, PRELUDE, REMEMBER } from './shell.ts';
@@ -14,6 +14,8 @@ export interface UploadInput {
   target: string;
   mode: string;
   run: string;
+  /** Fencing token of the cluster lock. */
+  token: number;
   /** How standard input is compressed; the host has the program for it. */
   encoding: Encoding;
 }
@@ -21,7 +23,7 @@ export interface UploadInput {
 export type UploadResult =
   { ok: true; state: 'written' | 'present' } | { ok: false; reason: UploadFailure; message: string; hint: string };
 
-export type UploadFailure = 'full' | 'inodes' | 'read-only' | 'truncated' | 'corrupt' | 'failed';
+export type UploadFailure = 'full' | 'inodes' | 'read-only' | 'truncated' | 'corrupt' | 'stale' | 'failed';
 
 const verified = hostPath(PLACES.verified);
 
@@ -61,6 +63,14 @@ const BLOCKED = compact(`
 `);
 
 const PRESENT = compact(`
+  # A run that was taken over must not replace what the later one sent.
+  fence() {
+    for entry in ${hostPath(PLACES.fence)}/*; do
+      entry=\${entry##*/}
+      case $entry in *[!0-9]*|'') continue;; esac
+      if [ "$entry" -gt "$token" ]; then give_up ${EXITS.stale} "token $token is older than $entry"; fi
+    done
+  }
   is_there() {
     if [ ! -f "$target" ] || [ -h "$target" ]; then return 1; fi
     known= digest=
@@ -92,7 +102,9 @@ const PRESENT = compact(`
 const RECEIVE = compact(`
   dir=\${target%/*} name=\${target##*/}
   part=$dir/.$name.$run.$$.part
+  fence
   if is_there; then
+    if [ ! -O "$target" ] || [ ! -G "$target" ]; then chown -- 0:0 "$target" || blocked; fi
     chmod -- "$mode" "$target" || blocked
     settle present
   fi
@@ -121,6 +133,7 @@ const RECEIVE = compact(`
   digest=$(hash_of "$part")
   wait "$flush" || give_up ${EXITS.failed} "$part cannot be flushed to the disk"
   if [ "\${digest%% *}" != "$sha256" ]; then give_up ${EXITS.corrupt} "what was written has sha256 \${digest%% *}"; fi
+  fence
   mv -fT -- "$part" "$target" && sync -- "$dir" || blocked
   settle written
 `);
@@ -129,7 +142,7 @@ const RECEIVE = compact(`
  * The script that takes a compressed stream on standard input and leaves its content at `target`: whole, verified and
  * flushed, or not at all. If it is there already the script ends without reading its input.
  */
-export function uploadScript({ sha256, bytes, target, mode, run, encoding }: UploadInput): string {
+export function uploadScript({ sha256, bytes, target, mode, run, token, encoding }: UploadInput): string {
   const values = {
     encoding,
     sha256,
@@ -137,6 +150,7 @@ export function uploadScript({ sha256, bytes, target, mode, run, encoding }: Upl
     target: hostPath(target),
     mode: fileMode(mode),
     run: runId(run),
+    token: fencingToken(token),
     record_name: recordName(target),
     // kbin's own directories are nobody else's; programs are for the users that the units name.
     parents_umask: target.startsWith(`${PLACES.kbin}/`) ? '077' : '022',
@@ -150,6 +164,7 @@ const FAILURES: Readonly<Record<number, { reason: UploadFailure; hint: string }>
   [EXITS.inodes]: { reason: 'inodes', hint: 'Remove small files there, then run the same command again.' },
   [EXITS.readOnly]: { reason: 'read-only', hint: 'Remount it, and look at the kernel log for the reason.' },
   [EXITS.truncated]: { reason: 'truncated', hint: 'The connection broke off. Run the same command again.' },
+  [EXITS.stale]: { reason: 'stale', hint: 'Another run took the lock over; look at it before you run again.' },
   [EXITS.corrupt]: { reason: 'corrupt', hint: 'Run kbin cache verify, then the same command again.' },
 };
 const UNFORESEEN = { reason: 'failed', hint: 'Mend what the message says and run the same command again.' } as const;

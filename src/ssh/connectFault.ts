@@ -2,8 +2,8 @@ import { KbinError } from '../errors.ts';
 import { AttemptFailed, type Retry } from './retry.ts';
 import { codeOf, wordsOf } from './systemError.ts';
 
-/** What a connection is waiting for. The order is the order of events. */
-export type Stage = 'name' | 'tcp' | 'greeting' | 'keys' | 'login';
+/** What a connection is waiting for, in the order of events. `unknown`: the system's ssh does not say. */
+export type Stage = 'name' | 'tcp' | 'greeting' | 'keys' | 'login' | 'unknown';
 
 export interface Attempted {
   host: string;
@@ -40,6 +40,12 @@ const STAGES: Record<Stage, StageRow> = {
   login: {
     waited: 'the login (keys were exchanged)',
     hint: 'The host’s user lookup is slow: check its directory service, PAM and reverse DNS (sshd UseDNS).',
+  },
+  unknown: {
+    waited: 'the TCP connection, sshd’s greeting or the key exchange (ssh does not tell which)',
+    hint:
+      'Check that the host is up and that no firewall between here and there drops the port. ' +
+      '`ssh -v` by hand shows how far it gets, and so does ssh.transport: ssh2.',
   },
 };
 

@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
 import { type Attempted, timedOut, unreachable, unresolved } from './connectFault.ts';
 import { codeOf } from './systemError.ts';
 
@@ -7,6 +7,8 @@ export interface Dialed {
   port: number;
   withinMs: number;
   signal?: AbortSignal | undefined;
+  /** Asks the name server; this machine's resolver by default. */
+  lookup?: LookupFunction;
 }
 
 /** A name with addresses of both families: how long one is tried before the other. Node's 250 ms fails slow links. */
@@ -16,15 +18,17 @@ const FAMILY_ATTEMPT_MS = 3_000;
  * A TCP connection without Nagle's delay. Rejects with AttemptFailed: RESOLVE, or CONNECT naming what was waited for.
  * The socket has an error listener: it can break at any time without ending the process.
  */
-export function dial({ address, port, withinMs, signal }: Dialed, attempted: Attempted): Promise<Socket> {
+export function dial({ address, port, withinMs, signal, lookup }: Dialed, attempted: Attempted): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({
       host: address,
       port,
       noDelay: true,
       autoSelectFamilyAttemptTimeout: FAMILY_ATTEMPT_MS,
+      ...(lookup === undefined ? {} : { lookup }),
     });
-    let stage: 'name' | 'tcp' = 'name';
+    // An address is not looked up, and Node then emits no 'lookup' either.
+    let stage: 'name' | 'tcp' = isIP(address) === 0 ? 'name' : 'tcp';
     const fail = (error: Error) => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);

@@ -2,7 +2,8 @@ import { lookup } from 'node:dns/promises';
 import { KbinError } from '../errors.ts';
 import type { Host } from '../model/inventory.ts';
 import type { Connection } from '../model/ports.ts';
-import { printable } from '../remote/printable.ts';
+import { printable } from '../model/plainText.ts';
+import { bounded } from './bounded.ts';
 import { type Attempted, timedOut, unresolved } from './connectFault.ts';
 import type { HostKeyCheck } from './hostKeyCheck.ts';
 import { OpensshConnection } from './opensshConnection.ts';
@@ -43,7 +44,7 @@ const attemptedOf = ({ host, route }: Journey): Attempted => {
   return {
     host: host.name,
     where: via.length === 0 ? target : `${target} through ${via.join(', ')}`,
-    stage: 'greeting',
+    stage: 'unknown',
   };
 };
 const nameOf = ({ user, address, port }: Login): string => `${user}@${address} port ${port}`;
@@ -51,7 +52,7 @@ const nameOf = ({ user, address, port }: Login): string => `${user}@${address} p
 async function attempt(journey: Journey, remaining: Remaining): Promise<Connection> {
   const { host, route, signal, world } = journey;
   const withinMs = remaining();
-  await resolveFirst(journey);
+  await resolveFirst(journey, withinMs);
   const newcomers = await newcomersAmong(route.logins, world.hostKeys);
   const master = await OpensshMaster.prepare({ settings: host.ssh, route, newcomers });
   let isLate = false;
@@ -59,7 +60,7 @@ async function attempt(journey: Journey, remaining: Remaining): Promise<Connecti
   const timer = setTimeout(() => {
     isLate = true;
     stop();
-  }, withinMs);
+  }, remaining());
   signal?.addEventListener('abort', stop, { once: true });
   try {
     const isReady = await master.start();
@@ -76,13 +77,15 @@ async function attempt(journey: Journey, remaining: Remaining): Promise<Connecti
 }
 
 /** ssh reports a name that does not resolve like any other failure, so kbin asks first. */
-async function resolveFirst(journey: Journey): Promise<void> {
-  const { host, route } = journey;
+async function resolveFirst(journey: Journey, withinMs: number): Promise<void> {
+  const { host, route, signal } = journey;
   // With a configuration file ssh may use a ProxyCommand that resolves the name elsewhere.
   if (host.ssh.configFile !== undefined) return;
-  await lookup(route.logins[0].address).catch((error: unknown) => {
-    throw unresolved(attemptedOf(journey), error);
+  const attempted = attemptedOf(journey);
+  const found = lookup(route.logins[0].address).catch((error: unknown) => {
+    throw unresolved(attempted, error);
   });
+  await bounded(found, { withinMs, signal, late: () => timedOut({ ...attempted, stage: 'name' }) });
 }
 
 async function newcomersAmong(logins: readonly Login[], hostKeys: HostKeyCheck): Promise<Set<Login>> {
@@ -118,7 +121,7 @@ function failure(journey: Journey, { shown, isLate, words }: Ending): AttemptFai
   const { host, where } = attempted;
   const evidence = printable(words.trim()).split('\n');
   const isAtLogin = shown === journey.route.logins.length;
-  if (isLate) return timedOut({ ...attempted, stage: isAtLogin ? 'login' : 'greeting' });
+  if (isLate) return timedOut({ ...attempted, stage: isAtLogin ? 'login' : 'unknown' });
   if (isAtLogin) {
     const hint =
       'Check ssh.user, ssh.keys and the host’s authorized_keys. kbin does not try again, so that no account is locked.';

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
-import { Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { ConnectionLost, KbinError } from '../errors.ts';
 import type { Command, Connection, Output } from '../model/ports.ts';
 import { becomeCommand } from '../remote/become.ts';
-import { printable } from '../remote/printable.ts';
+import { printable } from '../model/plainText.ts';
 import { Capture } from './capture.ts';
+import { childStream } from './childStream.ts';
 import { converse } from './converse.ts';
 import { childExec } from './exec.ts';
 import type { OpensshMaster } from './opensshMaster.ts';
@@ -58,16 +59,11 @@ export class OpensshConnection implements Connection {
     }
     const target = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
     const child = this.#ssh(['-W', target, '--', 'master']);
-    const stream = Duplex.from({ writable: child.stdin, readable: child.stdout });
     const words = new Capture(4096, 'tail');
     child.stderr.on('data', (chunk: Buffer) => words.add(chunk));
-    stream.on('error', () => undefined).once('close', () => child.kill());
-    child.once('close', (code) => {
-      release();
-      // ssh says only by ending that the other side cannot be reached.
-      if (code === OWN_FAILURE) stream.destroy(this.#noTunnel(target, words.text()));
-    });
-    return stream;
+    child.once('close', release);
+    // ssh says only by ending that the other side cannot be reached.
+    return childStream(child, (code) => (code === OWN_FAILURE ? this.#noTunnel(target, words.text()) : undefined));
   }
 
   close(): Promise<void> {

@@ -25,12 +25,16 @@ const BACKOFF: Record<Exclude<Retry, 'never'>, { firstMs: number; mostMs: number
   later: { firstMs: 1_000, mostMs: 16_000, attempts: Infinity },
 };
 
+/** Less time than this is no attempt: it would end by its time and hide what the one before it saw. */
+const LEAST_ATTEMPT_MS = 200;
+
 /** Milliseconds left. The clock starts at the first call, so that waiting for one's turn costs nothing. */
 export type Remaining = () => number;
 
 /**
  * Repeats `attempt` with growing, jittered pauses while its failures allow it and `seconds` are not over. Throws the
- * last attempt's KbinError, INTERRUPTED when aborted, and whatever else `attempt` throws at once.
+ * last attempt's KbinError, with the reason of the one before it as evidence where that is another; INTERRUPTED when
+ * aborted; and whatever else `attempt` throws at once.
  */
 export async function withinBudget<T>(
   seconds: number,
@@ -38,6 +42,7 @@ export async function withinBudget<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   let end: number | undefined;
+  let earlier: KbinError | undefined;
   const remaining = () => (end ??= performance.now() + seconds * 1000) - performance.now();
   for (let count = 1; ; count += 1) {
     try {
@@ -46,10 +51,12 @@ export async function withinBudget<T>(
     } catch (error) {
       if (signal?.aborted === true) throw interrupted(error);
       if (!(error instanceof AttemptFailed)) throw error;
-      if (error.retry === 'never') throw error.fault;
+      const fault = told(error.fault, { count, earlier });
+      if (error.retry === 'never') throw fault;
       const { firstMs, mostMs, attempts } = BACKOFF[error.retry];
       const wait = Math.min(mostMs, firstMs * 2 ** (count - 1)) * (0.5 + Math.random());
-      if (count >= attempts || wait >= remaining()) throw counted(error.fault, count);
+      if (count >= attempts || wait + LEAST_ATTEMPT_MS >= remaining()) throw fault;
+      earlier = error.fault;
       await pause(wait, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
     }
   }
@@ -58,13 +65,18 @@ export async function withinBudget<T>(
 const interrupted = (cause: unknown): KbinError =>
   new KbinError('INTERRUPTED', 'Interrupted while connecting.', { cause });
 
-function counted(fault: KbinError, count: number): KbinError {
-  if (count === 1) return fault;
+/** The last attempt's fault with what went before it. */
+function told(fault: KbinError, { count, earlier }: { count: number; earlier: KbinError | undefined }): KbinError {
+  if (earlier === undefined) return fault;
   const { code, message, hint, host, evidence, cause } = fault;
   return new KbinError(code, message, {
     ...(hint === undefined ? {} : { hint }),
     ...(host === undefined ? {} : { host }),
-    evidence: [...evidence, `${count} attempts`],
+    evidence: [
+      ...evidence,
+      `${count} attempts`,
+      ...(earlier.message === message ? [] : [`before that: ${[earlier.message, ...earlier.evidence].join(' ')}`]),
+    ],
     cause,
   });
 }

@@ -1,5 +1,5 @@
 import { KbinError } from '../errors.ts';
-import { printable } from '../remote/printable.ts';
+import { printable } from '../model/plainText.ts';
 
 interface Asked {
   host: string;

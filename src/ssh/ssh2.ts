@@ -93,6 +93,7 @@ async function attempt({ journey, login, attempted, bastion, remaining }: Attemp
     world.keyRing.open(login.keys, settings.passphrase),
     world.hostKeys.entries(login),
   ]);
+  signal?.throwIfAborted();
   const stream =
     bastion === undefined ? await dial(target, attempted) : await jumpChannel(bastion.client, target, attempted);
   const client = await handshake(

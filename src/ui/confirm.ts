@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises';
-import { plainText } from './plainText.ts';
+import { plainText } from '../model/plainText.ts';
 import { withTerminal } from './terminal.ts';
 
 /** Where a question is asked: standard input, and standard error, which stays on the terminal when output is piped. */

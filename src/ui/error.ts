@@ -1,5 +1,5 @@
 import { EXIT_CODES, KbinError } from '../errors.ts';
-import { plainText } from './plainText.ts';
+import { plainText } from '../model/plainText.ts';
 
 const EVIDENCE_LINES = 60;
 /** Longer lines are dumps; their beginning tells what they are. */

@@ -1,4 +1,4 @@
-import { plainLine } from './plainText.ts';
+import { plainLine } from '../model/plainText.ts';
 import type { PhaseProgress } from './progress.ts';
 import { failureLines, row, sentence, stateOf, type Row, type View } from './row.ts';
 import { counted, grouped, seconds } from './words.ts';

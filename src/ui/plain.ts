@@ -1,5 +1,5 @@
 import type { Event } from '../model/event.ts';
-import { plainLine } from './plainText.ts';
+import { plainLine } from '../model/plainText.ts';
 import { answersText } from './phaseRow.ts';
 import { UploadProgress, type Lot } from './uploadProgress.ts';
 import { Warnings } from './warnings.ts';
@@ -23,6 +23,8 @@ interface WaveCounts {
 /** `etcd`, `node on worker-1, worker-2, worker-3 and 7 more` for one turn of a rolling change, or what is asked before it. */
 function labelOf({ wave, phase }: { wave: string; phase: string }): string {
   if (wave === phase) return phase;
+  // Gates between the deploys of a rotation say themselves what they are.
+  if (!wave.startsWith(`${phase}/`)) return wave;
   if (wave === `${phase}/before`) return `${phase} beforehand`;
   return `${phase} on ${someOf(wave.slice(phase.length + 1).split('+'))}`;
 }
@@ -97,6 +99,8 @@ export class Plain {
   }
 
   #planned({ steps, waves, hosts }: Of<'planned'>): string[] {
+    // A command of several deploys begins anew with each.
+    this.#waves.clear();
     const some = this.#observed < this.#hosts ? [`observed ${this.#observed} of ${counted(this.#hosts, 'host')}`] : [];
     const plan =
       steps === 0

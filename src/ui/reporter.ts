@@ -2,7 +2,7 @@ import type { Emit, Event } from '../model/event.ts';
 import { jsonLine } from './jsonLine.ts';
 import { Live } from './live.ts';
 import { Plain } from './plain.ts';
-import { plainText } from './plainText.ts';
+import { plainText } from '../model/plainText.ts';
 import { Warnings } from './warnings.ts';
 
 /** Shows a run: takes its events, prints lines beside them. */

@@ -1,5 +1,5 @@
 import { PHASES } from '../model/phase.ts';
-import { plainLine } from './plainText.ts';
+import { plainLine } from '../model/plainText.ts';
 import { counted, grouped } from './words.ts';
 
 /** Rows of the screen, from top to bottom. */

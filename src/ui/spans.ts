@@ -60,7 +60,10 @@ class Opened<T extends Span> {
 
 const outcomeOf = (state: string): Span['outcome'] => (state === 'failed' ? 'failed' : 'done');
 
-function observeSpan(events: readonly Event[]): Span | undefined {
+/** Of a command of several deploys the first: later ones are short, and lie between waves. */
+function observeSpan(all: readonly Event[]): Span | undefined {
+  const planned = all.findIndex((event) => event.type === 'planned');
+  const events = planned < 0 ? all : all.slice(0, planned);
   const hosts = events.filter((event) => event.type === 'host');
   const [first] = hosts;
   const last = hosts.at(-1);

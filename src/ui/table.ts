@@ -1,4 +1,4 @@
-import { plainLine } from './plainText.ts';
+import { plainLine } from '../model/plainText.ts';
 
 const GAP = '  ';
 

@@ -1,4 +1,4 @@
-import { plainLine } from './plainText.ts';
+import { plainLine } from '../model/plainText.ts';
 
 /** A thousand hosts may warn of the same thing. */
 const TOLD = 3;

@@ -39,6 +39,8 @@ export interface Progress {
   begin: (step: string) => void;
   finish: (steps: readonly string[]) => void;
   checkFence: () => void;
+  /** Before something is renamed. */
+  unsettle: () => Script<void>;
 }
 
 type ActionOf<Do extends Action['do']> = Extract<Action, { do: Do }>;
@@ -139,6 +141,7 @@ export class ApplyBatch {
       if (entry === undefined) continue;
       this.#progress.begin(step);
       this.#progress.checkFence();
+      yield* this.#progress.unsettle();
       this.#machine.disk.put(path, entry);
       this.#machine.staged.delete(path);
       yield `${path} is in place`;

@@ -9,6 +9,11 @@ import type { Machine } from './machine.ts';
 import { CommandFailure } from './systemd.ts';
 
 const CODES = { drift: 76, stale: 77, failed: 70 };
+/** What a machine does something about, or may leave alone; an apply that asks for more fails. */
+const UNDERSTOOD: Record<keyof ApplyInput, true> = {
+  ...{ host: true, run: true, token: true, owned: true, steps: true, bodies: true, unitDigests: true },
+  ...{ unsettles: true, binDir: true },
+};
 const isStaged = ({ action }: Step): boolean => ['file', 'pair', 'link'].includes(action.do);
 
 /**
@@ -20,16 +25,21 @@ export class ApplyScript {
   readonly done: string[] = [];
   readonly #machine: Machine;
   readonly #input: ApplyInput;
+  /** Units whose stamps go with the first change. */
+  #unsettles: readonly string[];
   #step = 'setup';
 
   constructor(machine: Machine, input: ApplyInput) {
     this.#machine = machine;
     this.#input = input;
-    const { owned, bodies, unitDigests, binDir = '/usr/local/bin' } = input;
-    const foreign = input.steps.find((step) => step.host !== input.host || step.action.do === 'binary');
-    if (foreign !== undefined || input.host !== machine.name) throw new Error(`${foreign?.id} does not belong here`);
+    const { host, owned, steps, bodies, unitDigests, unsettles, binDir = '/usr/local/bin' } = input;
+    const unknown = Object.keys(input).filter((name) => !(name in UNDERSTOOD));
+    if (unknown.length > 0) throw new Error(`a machine does not know ${unknown.join(', ')}`);
+    this.#unsettles = unsettles;
+    const foreign = steps.find((step) => step.host !== host || step.action.do === 'binary');
+    if (foreign !== undefined || host !== machine.name) throw new Error(`${foreign?.id} does not belong here`);
     // The builder itself refuses what must not reach a shell, and what it does not know.
-    stepLines(input.steps, { owned, bodies, unitDigests, binDir, attach: () => 'body' });
+    stepLines(steps, { owned, bodies, unitDigests, binDir, attach: () => 'body' });
   }
 
   *run(): Script<ApplyResult> {
@@ -42,6 +52,7 @@ export class ApplyScript {
       yield 'unpacked';
       this.#step = 'owned';
       yield* this.#write(PLACES.owned, file(`${JSON.stringify(owned)}\n`, '0600'));
+      if (this.#input.steps.length === 0) yield* this.#unsettle();
       yield* this.#steps();
       return { done: this.done, truncated: false };
     } catch (error) {
@@ -75,8 +86,15 @@ export class ApplyScript {
       },
       finish: (ids) => this.done.push(...ids),
       checkFence: () => this.#checkFence(),
+      unsettle: () => this.#unsettle(),
     });
     return batch.run(steps);
+  }
+
+  *#unsettle(): Script<void> {
+    const units = this.#unsettles;
+    this.#unsettles = [];
+    yield* this.#machine.systemd.doubt(units);
   }
 
   *#oneByOne(steps: readonly Step[]): Script<void> {
@@ -124,6 +142,7 @@ export class ApplyScript {
       case 'image':
         return yield* this.#image(action);
       case 'remove':
+        yield* this.#unsettle();
         return this.#remove(action.path);
       default:
         throw new Error(`a machine cannot do ${action.do}`);

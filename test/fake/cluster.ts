@@ -5,6 +5,7 @@ import type { ProbeName } from '../../src/model/phase.ts';
 import type { ApiFacts } from '../../src/model/facts.ts';
 import { PLACES } from '../../src/catalog/places.ts';
 import type { Machine } from './machine.ts';
+import { providersIn, StoredSecrets } from './storedSecrets.ts';
 import type { Surroundings } from './systemd.ts';
 
 export const ETCD = 'etcd.service';
@@ -23,6 +24,7 @@ export class Cluster {
   readonly walled = new Set<HostName>();
   /** Members that have voted. */
   readonly voters = new Set<HostName>();
+  readonly secrets: StoredSecrets;
   /** Told of everything that must not happen. */
   readonly #broken: (what: string) => void;
   /** Units that stop now stop because of a reboot or a dead machine. */
@@ -31,6 +33,7 @@ export class Cluster {
   constructor(inventory: Inventory, broken: (what: string) => void) {
     this.inventory = inventory;
     this.#broken = broken;
+    this.secrets = new StoredSecrets(broken);
   }
 
   #members(): Machine[] {
@@ -98,6 +101,8 @@ export class Cluster {
     if (unit === APISERVER && by === 'step' && !this.hasQuorum()) {
       this.#broken(`${APISERVER} was started on ${machine.name} without a quorum of etcd`);
     }
+    const encryption = machine.disk.text(PLACES.encryption);
+    if (unit === APISERVER && encryption !== undefined) this.secrets.serve(machine.name, providersIn(encryption));
     if (unit !== ETCD) return;
     if (machine.disk.at(MEMBER) === undefined) {
       if (this.voters.has(machine.name)) this.#broken(`etcd on ${machine.name} was started as new after it had voted`);
@@ -107,6 +112,7 @@ export class Cluster {
   }
 
   #ended(machine: Machine, unit: string): void {
+    if (unit === APISERVER) this.secrets.stop(machine.name);
     if (this.isAccident) return;
     const members = this.#members().length;
     const isFormed = this.voters.size * 2 > members;
@@ -161,6 +167,10 @@ export class Cluster {
           : node?.ready === true
             ? undefined
             : 'its Node is not Ready';
+      case 'encrypted': {
+        const [left] = this.secrets.left();
+        return left === undefined ? undefined : `Secret ${left} is not rewritten`;
+      }
       case 'cluster': {
         const { coredns, smoke } = this.inventory.images;
         const missing = [coredns, smoke].find((image) => !images.has(image));

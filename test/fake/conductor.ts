@@ -1,6 +1,8 @@
+import { PLACES } from '../../src/catalog/places.ts';
 import { KbinError } from '../../src/errors.ts';
 import type { HostName } from '../../src/model/inventory.ts';
 import type { ApplyInput } from '../../src/remote/apply.ts';
+import type { UploadInput } from '../../src/remote/upload.ts';
 import type { Script } from './hostScripts.ts';
 import type { Kbin } from './kbin.ts';
 import type { Machine } from './machine.ts';
@@ -32,6 +34,9 @@ export interface Surroundings {
   kill: (name: HostName) => void;
   breaks: (what: string) => void;
 }
+
+/** The certificate store is in nothing but issuing. */
+const strikes = ({ then }: Fault, { verb }: Asked): boolean => then !== 'store' || verb.startsWith('issue');
 
 /** Counts everything that leaves a process of kbin, and lets one fault strike. */
 export class Conductor {
@@ -69,6 +74,7 @@ export class Conductor {
   /** Rules that an operation can break by being asked for. */
   #watch(kbin: Kbin, { verb, on, input }: Asked): void {
     if (verb === 'observe') this.#unknown.delete(on);
+    if (verb === 'upload') this.#assertListed(on, (input as UploadInput).target);
     if (verb !== 'apply') return;
     const apply = input as ApplyInput;
     kbin.applies(apply);
@@ -76,9 +82,15 @@ export class Conductor {
     if (replayed !== undefined) this.#around.breaks(`${replayed.id} was sent again without looking at ${on}`);
   }
 
+  /** What is sent is on the host's list before it is there. */
+  #assertListed(on: HostName, target: string): void {
+    const isListed = this.#around.machine(on)?.owned?.paths.includes(target) === true;
+    if (!isListed && !target.startsWith(`${PLACES.kbin}/`)) this.#around.breaks(`${on} was sent ${target} unannounced`);
+  }
+
   async #run<T>(kbin: Kbin, task: Task<T>): Promise<T> {
     const { asked, operation, work } = task;
-    const fault = this.fault?.at === operation.number ? this.fault : undefined;
+    const fault = this.fault?.at === operation.number && strikes(this.fault, asked) ? this.fault : undefined;
     const machine = this.#around.machine(asked.on);
     if (machine?.isDown === true) throw connectionLost(asked.on, false);
     if (fault?.then === 'full' && machine !== undefined) machine.disk.isFull = true;

@@ -1,3 +1,4 @@
+import { trustedOf } from '../../src/model/pki.ts';
 import type { HostName } from '../../src/model/inventory.ts';
 import type { Resource, Unit } from '../../src/model/resource.ts';
 import { matches } from '../../src/plan/matches.ts';
@@ -40,7 +41,14 @@ async function faultsOf(site: Site, machine: Machine, resource: Resource): Promi
         'text' in body
           ? body.text
           : refs
-              .map(({ certificate, part }) => store.get(certificate)?.[part === 'key' ? 'keyPem' : 'publicPem'])
+              .flatMap(({ certificate, part }) =>
+                part === 'trusted'
+                  ? trustedOf(
+                      certificate,
+                      Object.fromEntries([...store].map(([name, kept]) => [name, kept.stored])),
+                    ).map(({ pem }) => pem)
+                  : [store.get(certificate)?.[part === 'key' ? 'keyPem' : 'publicPem']],
+              )
               .join('');
       return [
         ...unless(disk.text(path) === text, 'has another content'),
@@ -88,6 +96,7 @@ async function faultsOf(site: Site, machine: Machine, resource: Resource): Promi
       ];
     }
     case 'host-program':
+    case 'renewed':
       return [];
   }
 }

@@ -1,7 +1,7 @@
 import { KbinError } from '../../src/errors.ts';
 import { stepsOf } from '../../src/model/plan.ts';
 import { unconverged } from './converged.ts';
-import { secretsIn, textsOf, watchFiles } from './invariants.ts';
+import { secretsIn, textsOf, unlistedFiles, watchFiles } from './invariants.ts';
 import { describeFault, type Fault, type Operation, type Verb } from './operations.ts';
 import { KILLED, type DeployOptions, type Outcome, type Site } from './site.ts';
 
@@ -34,7 +34,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   { name: 'connection lost before it was sent', then: 'lost', on: REMOTE, after: atStart },
   { name: 'connection lost after it took effect', then: 'lost', on: REMOTE, after: atEnd },
   { name: 'connection lost in the middle', then: 'lost', on: ['apply', 'upload'], after: allOver },
-  { name: 'kbin killed', then: 'killed', on: [...REMOTE, 'gate', 'issue', 'issue-key'], after: anywhere },
+  { name: 'kbin killed', then: 'killed', on: [...REMOTE, 'gate', 'issue', 'issue-key', 'rotate'], after: anywhere },
   { name: 'host reboots', then: 'reboot', on: ['apply', 'upload', 'acquire', 'gate'], after: (n) => [0, ...inside(n)] },
   { name: 'host dies', then: 'dead', on: ['apply', 'upload', 'acquire', 'release'], after: (n) => [0, ...inside(n)] },
   { name: 'script killed on the host', then: 'truncated', on: ['apply'], after: allOver },
@@ -101,9 +101,10 @@ export async function survives(site: Site, fault: Fault, options: DeployOptions 
   const problems = [
     ...early.filter((what) => !down.some((name) => what.includes(name))).map((what) => `exit 0, but ${what}`),
     ...secretsIn(textsOf(site, first)),
+    ...unlistedFiles(site),
   ];
   mend(site, first);
-  problems.push(...(await aftermath(site)), ...world.broken);
+  problems.push(...(await aftermath(site)), ...unlistedFiles(site), ...world.broken);
   const where = describeFault(placed, world.operations[placed.at - 1]);
   const shown =
     problems.length > SHOWN ? [...problems.slice(0, SHOWN), `and ${problems.length - SHOWN} more`] : problems;

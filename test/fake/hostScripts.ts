@@ -10,12 +10,15 @@ import type { Machine } from './machine.ts';
 export type Script<T> = Generator<string, T>;
 
 const NOTHING = Buffer.alloc(0);
+const STALE: UploadResult = { ok: false, reason: 'stale', message: 'token is older', hint: 'Look at the later run.' };
 
 export function* uploadScript(machine: Machine, input: UploadInput): Script<UploadResult> {
   const { disk } = machine;
+  const isStale = (): boolean => machine.fence > input.token;
+  if (isStale()) return STALE;
   const there = disk.at(input.target);
   if (there?.type === 'file' && there.sha256 === input.sha256) {
-    disk.put(input.target, { ...there, mode: input.mode });
+    disk.put(input.target, { ...there, mode: input.mode, owner: 'root:root' });
     return { ok: true, state: 'present' };
   }
   if (disk.isFull) {
@@ -24,6 +27,7 @@ export function* uploadScript(machine: Machine, input: UploadInput): Script<Uplo
   }
   // The staged part has a name of its own and goes with the script.
   yield 'half of it came';
+  if (isStale()) return STALE;
   disk.put(input.target, { ...file(NOTHING, input.mode), sha256: input.sha256 });
   yield 'it is in place';
   return { ok: true, state: 'written' };
@@ -71,7 +75,7 @@ export function* releaseScript(machine: Machine, run: string): Script<void> {
   yield 'given back';
 }
 
-const TREES: readonly string[] = [
+export const TREES: readonly string[] = [
   ...[PLACES.versions, PLACES.pairs, PLACES.etcdPairs, PLACES.etcdData, PLACES.kubelet, PLACES.kubeProxy],
 ];
 

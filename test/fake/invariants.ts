@@ -5,6 +5,8 @@ import { describePlan } from '../../src/plan/describe.ts';
 import { planText } from '../../src/plan/file.ts';
 import { KbinError } from '../../src/errors.ts';
 import { auditRecords } from '../../src/ui/audit.ts';
+import { PLACES } from '../../src/catalog/places.ts';
+import { TREES } from './hostScripts.ts';
 import type { Machine } from './machine.ts';
 import { POISON } from './memoryPki.ts';
 import type { Outcome, Site } from './site.ts';
@@ -57,6 +59,27 @@ export function watchFiles(site: Site): void {
     }
   };
 }
+
+const isBelow = (path: string, parent: string): boolean => path === parent || path.startsWith(`${parent}/`);
+
+/**
+ * What kbin left on a machine and a reset would not find: neither on the list of what is owned, nor a directory on the way
+ * to that, nor in a tree that goes as a whole, nor in kbin's own places.
+ */
+function unlisted(machine: Machine, bare: ReadonlySet<string>): string[] {
+  const owned = machine.owned?.paths ?? [];
+  const trees = [PLACES.kbin, ...owned.filter((path) => TREES.includes(path))];
+  return [...machine.disk.entries]
+    .filter(([path, { type }]) => {
+      const isOnTheWay = type === 'directory' && owned.some((own) => isBelow(own, path));
+      return !bare.has(path) && !owned.includes(path) && !isOnTheWay && !trees.some((tree) => isBelow(path, tree));
+    })
+    .map(([path]) => `${machine.name} ${path} is on no list`);
+}
+
+/** The same for all machines of a site that only kbin wrote to. */
+export const unlistedFiles = (site: Site): string[] =>
+  site.world.machines.flatMap((machine) => unlisted(machine, site.bare.get(machine.name) ?? new Set()));
 
 /** Everything that leaves kbin as text after a run. */
 export function textsOf(site: Site, { kbin, error, prepared, events, exitCode }: Outcome): string[] {

@@ -61,7 +61,8 @@ export class Kbin {
   }
 
   applies({ host, steps }: ApplyInput): void {
-    if ((this.#open.get(host) ?? 0) < 1) this.#broken(`${host} got a step that was not announced`);
+    // Without steps it only writes the list of what is owned, also ahead of uploads.
+    if (steps.length > 0 && (this.#open.get(host) ?? 0) < 1) this.#broken(`${host} got a step that was not announced`);
     for (const phase of new Set(steps.map((step) => step.phase))) {
       this.#passed.delete(phase);
       for (const earlier of BEFORE.get(phase) ?? []) {

@@ -117,6 +117,7 @@ export class Machine {
       units,
       images: input.images && hasCtr ? [...this.images] : [],
       users: input.users.filter((user) => this.users.has(user)),
+      certificates: {},
       owned: this.owned,
       leftovers: input.leftovers.filter((path) => this.disk.behind(path) !== undefined),
       ...this.told,
@@ -160,6 +161,7 @@ export class Machine {
         | 'disks'
         | 'listening'
         | 'paths'
+        | 'certificates'
         | 'units'
         | 'images'
         | 'users'

@@ -1,3 +1,4 @@
+import type { StoredHead } from '../../src/engine/etcdValues.ts';
 import { KbinError } from '../../src/errors.ts';
 import type { ApiFacts } from '../../src/model/facts.ts';
 import type { HostName, JsonObject } from '../../src/model/inventory.ts';
@@ -44,6 +45,22 @@ export function* nodeScript(cluster: Cluster, serving: readonly HostName[], sett
   node.ownLabels = Object.keys(settings.labels);
   node.ownTaints = wanted;
   yield 'stored';
+}
+
+/** An empty patch of a Secret, as the API server that answers writes it. */
+export function* rewriteScript(cluster: Cluster, path: string): Script<void> {
+  const [host] = cluster.servingHosts();
+  if (host === undefined) throw connectionLost('api', false);
+  yield 'asked';
+  const [, namespace = '', name = ''] = /^\/api\/v1\/namespaces\/([^/]+)\/secrets\/([^/]+)$/.exec(path) ?? [];
+  cluster.secrets.rewrite(host, `${namespace}/${name}`);
+  yield 'stored';
+}
+
+export function* headsScript(cluster: Cluster, prefix: string): Script<StoredHead[]> {
+  yield 'asked';
+  if (!cluster.hasQuorum()) throw connectionLost('etcd', false);
+  return prefix === '/registry/secrets/' ? cluster.secrets.heads(prefix) : [];
 }
 
 export function* lookScript(cluster: Cluster, serving: readonly HostName[], desired: Desired): Script<ApiFacts | null> {

@@ -45,6 +45,11 @@ export class MemoryHost implements HostPort {
     );
   }
 
+  /** Their certificates are pretended: there is nothing to look at. */
+  async certificates(): Promise<never> {
+    throw new Error('machines in memory have no certificates to look at');
+  }
+
   async upload(input: UploadInput, source: Readable): Promise<UploadResult> {
     source.destroy();
     const name = input.target.split('/').slice(-1).join('');
@@ -52,7 +57,7 @@ export class MemoryHost implements HostPort {
   }
 
   async apply(input: ApplyInput): Promise<ApplyResult> {
-    const name = [...new Set(input.steps.map((step) => step.phase))].join('+');
+    const name = [...new Set(input.steps.map((step) => step.phase))].join('+') || 'owned';
     const script = new ApplyScript(this.#machine, input);
     return this.#perform(
       { verb: 'apply', name, input },

@@ -9,7 +9,7 @@ import { APISERVER, Cluster } from './cluster.ts';
 import { Conductor } from './conductor.ts';
 import type { Kbin } from './kbin.ts';
 import { Machine } from './machine.ts';
-import { lookScript, nodeScript, objectScript } from './memoryApi.ts';
+import { headsScript, lookScript, nodeScript, objectScript, rewriteScript } from './memoryApi.ts';
 import { MemoryHost, type Perform } from './memoryHost.ts';
 import type { Operation } from './operations.ts';
 
@@ -103,6 +103,13 @@ export class MemoryWorld {
     return {
       host: (name) => new MemoryHost(this.machine(name), this.performing(kbin, name), () => this.clock.now()),
       api: (failed) => ({
+        list: async () => ({ items: [], serverTime: 0 }),
+        mergePatch: async () => undefined,
+        patchAsRead: async () => true,
+        remove: async () => undefined,
+        get: async () => ({ status: 404, body: null, text: '', serverTime: 0, host: '' }),
+        rewrite: async (path) =>
+          api({ verb: 'object', name: path, input: path }, { script: () => rewriteScript(cluster, path) }),
         serverSideApply: async (object) =>
           api(
             { verb: 'object', name: object.id, input: object },
@@ -114,6 +121,8 @@ export class MemoryWorld {
             { script: () => nodeScript(cluster, servingBut(failed), settings) },
           ),
       }),
+      storedHeads: async (prefix) =>
+        api({ verb: 'look', name: prefix, input: prefix }, { script: () => headsScript(cluster, prefix) }),
       observeApi: async (serving) =>
         api({ verb: 'look', name: '', input: serving }, { script: () => lookScript(cluster, serving, desired) }),
       passGate: (asked, signal) => this.#passGate(kbin, { asked, inventory, signal }),

@@ -14,7 +14,8 @@ export type Verb =
   | 'node'
   | 'look'
   | 'issue'
-  | 'issue-key';
+  | 'issue-key'
+  | 'rotate';
 
 export interface Operation {
   /** From 1. */

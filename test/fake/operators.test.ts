@@ -88,7 +88,9 @@ test(
       };
       const first = await other.deploy({ who: 'ada' });
       // What it may still do is ask: for gates, and for a lock that it no longer has.
-      const writes = world.operations.slice(since).filter((operation) => ['upload', 'object'].includes(operation.verb));
+      const writes = world.operations
+        .slice(since)
+        .filter(({ verb: what, pieces }) => ['upload', 'object'].includes(what) && pieces > 0);
       const where = `asleep before operation ${number} (${verb} on ${on})`;
       if (second?.exitCode !== 0)
         problems.push(`${where}: the second exits ${second?.exitCode} ${String(second?.error)}`);
@@ -338,8 +340,8 @@ test('etcd is formed with every member or not at all, whatever may fail', async 
 
   const trial = new Site(INVENTORIES.stacked);
   await trial.deploy();
-  const before = trial.world.operations.filter(({ on, verb }) => on === 'cp-3' && verb === 'apply').slice(0, 2);
-  expect(before.map(({ name }) => name)).toContain('etcd');
+  const before = trial.world.operations.filter(({ on, verb }) => on === 'cp-3' && verb === 'apply').slice(0, 3);
+  expect(before.map(({ name }) => name)).toEqual(['owned', 'host', 'etcd']);
   for (const { number } of before) {
     site = new Site(INVENTORIES.stacked);
     site.world.conductor.fault = { at: number, after: 2, then: 'dead' };
@@ -418,6 +420,61 @@ test('a reset leaves the machines as they were, and they can be deployed to agai
   expect(new Set(written.flat())).toEqual(new Set(['/opt/cni', '/etc/cni']));
   site.world.cluster.voters.clear();
   expect(await aftermath(site)).toEqual([]);
+});
+
+test('killed while it sends programs, kbin leaves nothing that a reset does not find', async () => {
+  const trial = new Site(INVENTORIES.single);
+  await trial.deploy();
+  const early = trial.world.operations.filter(({ verb, name }) => verb === 'upload' || name === 'owned');
+  expect(early.length).toBeGreaterThan(10);
+  for (const { number, name } of early) {
+    for (const after of [0, 1, Infinity]) {
+      const own = new Site(INVENTORIES.single);
+      own.world.conductor.fault = { at: number, after, then: 'killed' };
+      mend(own, await own.deploy());
+      const { engine } = own.engine();
+      const facts = await observe(engine);
+      await resetHosts(engine, facts, facts.hosts['solo']?.owned === null ? [] : ['solo']);
+      const left = [...own.world.machine('solo').disk.entries.keys()].filter(
+        (path) => !own.bare.get('solo')!.has(path),
+      );
+      expect([name, after, left]).toEqual([name, after, []]);
+    }
+  }
+});
+
+test('programs are sent when the host knows of them: one more exec on a bare host, none on one that knows', async () => {
+  const applies = (since: number): string[] =>
+    site.world.operations.slice(since).flatMap(({ verb, on, name }) => (name === 'owned' ? [`${verb} ${on}`] : []));
+  await site.deploy();
+  expect(applies(0)).toEqual(['apply cp-1', 'apply cp-2', 'apply cp-3']);
+  // Ahead of its first upload, which the world watches over, on each host.
+  expect(site.world.broken).toEqual([]);
+  const before = site.world.operations.length;
+  const { disk } = site.world.machine('cp-2');
+  for (const path of disk.below('/opt/kbin/etcd')) disk.remove(path);
+  site.rewrite(`${site.text}components: { kubelet: { config: { maxPods: 200 } } }\n`);
+  const outcome = await site.deploy();
+  expect([outcome.exitCode, applies(before)]).toEqual([0, []]);
+  expect(changesSince(before).filter((change) => change.startsWith('upload'))).not.toEqual([]);
+  expect(await aftermath(site)).toEqual([]);
+});
+
+test('however late a host knows of the programs, no wave writes its list before that', async () => {
+  const happened: string[] = [];
+  site.world.conductor.beforeEach = async ({ on, name }) => {
+    if (name === 'host') happened.push(`${on}: wave begins`);
+    if (name !== 'owned') return;
+    for (let turns = 0; turns < 200; turns += 1) await turn();
+  };
+  site.world.conductor.afterEach = ({ on, name }) => {
+    if (name === 'owned') happened.push(`${on}: knows`);
+  };
+  expect((await site.deploy()).exitCode).toBe(0);
+  for (const host of ['cp-1', 'cp-2', 'cp-3']) {
+    const own = happened.filter((what) => what.startsWith(host));
+    expect(own).toEqual([`${host}: knows`, `${host}: wave begins`]);
+  }
 });
 
 test('secrets are where they belong and nowhere else, and a leak would be seen', async () => {

@@ -99,11 +99,14 @@ export class Site {
   text: string;
   readonly world: MemoryWorld;
   readonly certificates = new PretendCertificates();
+  /** Paths that each machine had before kbin came. */
+  readonly bare: ReadonlyMap<HostName, ReadonlySet<string>>;
   #runs = 0;
 
   constructor(text: string) {
     this.text = text;
     this.world = new MemoryWorld(planned(text).inventory);
+    this.bare = new Map(this.world.machines.map(({ name, disk }) => [name, new Set(disk.entries.keys())]));
   }
 
   get inventory(): Inventory {

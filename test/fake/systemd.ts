@@ -87,14 +87,26 @@ export class Systemd {
     this.#state(unit).isEnabled = true;
   }
 
-  /** The same as `start` of apply.sh: in between, nothing says what the unit was started with. */
+  /** The same as `doubt` of apply.sh: nothing says any more what they were started with, only that they were. */
+  *doubt(units: readonly string[]): Generator<string, void> {
+    for (const unit of units) {
+      if ((this.#disk.text(stampPath(unit)) ?? '') === '') continue;
+      this.#disk.put(stampPath(unit), file('unknown\n', '0600'));
+      yield `no stamp of ${unit}`;
+    }
+  }
+
+  /** The same as `start` of apply.sh. */
   *start({ unit, verb, start: mode, digest }: Started): Generator<string, void> {
-    this.#disk.put(stampPath(unit), file('', '0600'));
-    yield `no stamp of ${unit}`;
+    yield* this.doubt([unit]);
     const state = this.#state(unit);
     state.isWanted = true;
     if (verb === 'restart' && state.process !== 'none' && mode === 'queued') this.#restartLater(unit);
     else {
+      if (verb === 'reload') {
+        if (state.process !== 'running') throw new CommandFailure(`Unit ${unit} is not active.`);
+        state.ranWith = new Map(this.#disk.entries);
+      }
       if (verb === 'restart' && state.process !== 'none') {
         this.#end(unit);
         yield `${unit} is stopped`;

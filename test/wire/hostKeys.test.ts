@@ -4,8 +4,9 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { createConnector } from '../../src/ssh/connector.ts';
 import { caught } from './caught.ts';
 import { Bench, type Sshd } from './sshd.ts';
+import { TEST_MS } from './until.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(TEST_MS);
 const bench = new Bench();
 const warnings: string[] = [];
 const connector = createConnector({ warn: (message) => void warnings.push(message) });

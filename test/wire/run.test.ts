@@ -7,9 +7,12 @@ import type { Host, SshSettings } from '../../src/model/inventory.ts';
 import type { Connection } from '../../src/model/ports.ts';
 import { createConnector } from '../../src/ssh/connector.ts';
 import { caught } from './caught.ts';
-import { Bench, descendants, freePort, hostOf, isCommand, type Sshd, until } from './sshd.ts';
+import { freePort, hostOf } from './hosts.ts';
+import { commandOf, descendants, isRunning, kill } from './processes.ts';
+import { Bench, type Sshd } from './sshd.ts';
+import { SHORT_SECONDS, TEST_MS, until } from './until.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(TEST_MS);
 const bench = new Bench();
 const connector = createConnector();
 let server: Sshd;
@@ -23,11 +26,18 @@ afterAll(() => bench.close());
 const ignored = () => undefined;
 describe.each(['ssh2', 'openssh', 'local'] as const)('a command over %s', (transport) => {
   const hosts = (): Host => (transport === 'local' ? hostOf('here', { transport }) : bench.host(server, { transport }));
+  const { script: sleep, started } = bench.sleeper(`late-${transport}`);
   let connection: Connection;
+  let impatient: Connection;
+  let late: Promise<ConnectionLost>;
   beforeAll(async () => {
     connection = await connector.connect(hosts());
+    const host = hosts();
+    impatient = await connector.connect({ ...host, ssh: { ...host.ssh, commandSeconds: SHORT_SECONDS } });
+    // Its time passes while the other tests run.
+    late = caught(impatient.run({ script: `echo waiting for godot >&2; ${sleep}` }));
   });
-  afterAll(() => connection.close());
+  afterAll(() => Promise.all([connection.close(), impatient.close()]));
 
   test('gives back output, errors and exit code', async () => {
     const output = await connection.run({ script: 'echo out; echo err >&2; exit 7' });
@@ -112,18 +122,14 @@ describe.each(['ssh2', 'openssh', 'local'] as const)('a command over %s', (trans
   });
 
   test('that takes too long is ended and named', async () => {
-    const tag = `kbin-sleep-${transport}-${process.pid}`;
-    const script = `echo waiting for godot >&2; exec -a ${tag} sleep 20`;
-    const host = hosts();
-    const impatient = await connector.connect({ ...host, ssh: { ...host.ssh, commandSeconds: 2 } });
-    const error = await caught(impatient.run({ script: `bash -c '${script}'` }));
+    const pid = await started();
+    const error = await late;
     expect(error).toMatchObject({ code: 'TIMEOUT', evidence: ['waiting for godot'] });
-    expect(error.message).toContain('within 2 s');
+    expect(error.message).toContain(`within ${SHORT_SECONDS} s`);
     // ssh has no way to pass a signal on, and sshd takes none for root: there the command lives until it writes.
-    if (transport !== 'local') await connection.run({ script: `pkill -f '^${tag}'` });
-    await until(async () => (await connection.run({ script: `pgrep -f '^${tag}'` })).exitCode === 1, 'its end');
+    if (transport !== 'local') kill(pid);
+    await until(() => !isRunning(pid), 'its end');
     expect(impatient.isOpen).toBe(true);
-    await impatient.close();
   });
 
   test('runs beside nineteen others', async () => {
@@ -170,8 +176,9 @@ describe.each(['ssh2', 'openssh'] as const)('a connection that breaks, over %s',
 
   test('while a command runs leaves its outcome unknown', async () => {
     const connection = await connector.connect(bench.host(fragile, settings));
-    const running = caught(connection.run({ script: 'sleep 20' }));
-    await until(() => fragile.connections().some((pid) => isCommand(pid, 'sleep')), 'the command');
+    const { script, started } = bench.sleeper(`broken-${transport}`);
+    const running = caught(connection.run({ script }));
+    await started();
     fragile.breakConnections();
     const error = await running;
     expect(error).toBeInstanceOf(ConnectionLost);
@@ -192,10 +199,15 @@ describe.each(['ssh2', 'openssh'] as const)('a connection that breaks, over %s',
 
   test('is closed by kbin without anything left running', async () => {
     const connection = await connector.connect(bench.host(fragile, settings));
-    const running = caught(connection.run({ script: 'sleep 20' }));
+    const { script, started } = bench.sleeper(`closed-${transport}`);
+    const running = caught(connection.run({ script }));
+    const pid = await started();
+    const early = caught(connection.run({ script: 'sleep 20' }));
     await connection.close();
-    expect(await running).toMatchObject({ code: 'CONNECT' });
-    await until(() => fragile.connections().length === 0, 'the end of sshd’s children');
-    expect(descendants(process.pid).filter((pid) => isCommand(pid, 'ssh'))).toEqual([]);
+    expect([await running, await early]).toMatchObject([{ code: 'CONNECT' }, { code: 'CONNECT' }]);
+    await fragile.rest();
+    const isOurs = (child: number) => commandOf(child) === 'ssh';
+    await until(() => !descendants(process.pid).some(isOurs), 'the end of all ssh');
+    kill(pid);
   });
 });

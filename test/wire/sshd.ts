@@ -1,9 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Host, SshSettings } from '../../src/model/inventory.ts';
+import { freePort, hostOf } from './hosts.ts';
+import { commandOf, descendants, kill } from './processes.ts';
+import { until } from './until.ts';
 
 /** A temporary folder with a client key that all servers of a test file accept. */
 export class Bench {
@@ -11,6 +13,7 @@ export class Bench {
   readonly key = this.makeKey('client');
   readonly user = userInfo().username;
   readonly #servers: Sshd[] = [];
+  readonly #sleepers: string[] = [];
 
   /** Path of a new private key. */
   makeKey(name: string, ...options: string[]): string {
@@ -30,6 +33,21 @@ export class Bench {
 
   read(name: string): string {
     return readFileSync(join(this.folder, name), 'utf8');
+  }
+
+  /**
+   * A script that writes its process id into a file of the folder and then becomes `sleep`. `started` resolves with
+   * the id once the script runs: by then the command was sent, whatever sshd's processes look like.
+   */
+  sleeper(name: string, seconds = 600): { script: string; started: () => Promise<number> } {
+    const file = join(this.folder, name);
+    this.#sleepers.push(file);
+    const script = `echo $$ >${file}.new && mv ${file}.new ${file} && exec sleep ${seconds}`;
+    const started = async () => {
+      await until(() => existsSync(file), `the start of ${name}`);
+      return Number(this.read(name));
+    };
+    return { script, started };
   }
 
   /** A running sshd of its own on loopback. `lines` go in front of its configuration, where they win. */
@@ -57,36 +75,10 @@ export class Bench {
 
   close(): void {
     for (const server of this.#servers) server.stop();
+    const pids = this.#sleepers.filter((file) => existsSync(file)).map((file) => Number(readFileSync(file, 'utf8')));
+    for (const pid of pids.filter((sleeper) => commandOf(sleeper) === 'sleep')) kill(pid);
     rmSync(this.folder, { recursive: true, force: true });
   }
-}
-
-export function hostOf(name: string, ssh: Partial<SshSettings>): Host {
-  return {
-    name,
-    address: '127.0.0.1',
-    sshAddress: '127.0.0.1',
-    arch: 'amd64',
-    roles: ['worker'],
-    ssh: {
-      transport: 'ssh2',
-      user: 'root',
-      port: 22,
-      keys: [],
-      agent: false,
-      bastions: [],
-      become: { method: 'none' },
-      hostKeys: 'strict',
-      knownHosts: [],
-      connectSeconds: 20,
-      commandSeconds: 20,
-      keepaliveSeconds: 5,
-      ...ssh,
-    },
-    labels: {},
-    taints: [],
-    components: {} as Host['components'],
-  };
 }
 
 export class Sshd {
@@ -94,14 +86,14 @@ export class Sshd {
   readonly port: number;
   readonly publicKey: string;
   readonly #child: ChildProcess;
-  #log = '';
+  readonly #log: string;
 
-  private constructor(name: string, port: number, publicKey: string, child: ChildProcess) {
+  private constructor(bench: Bench, name: string, { port, child }: { port: number; child: ChildProcess }) {
     this.name = name;
     this.port = port;
-    this.publicKey = publicKey;
+    this.publicKey = bench.read(`${name}-host.pub`).split(' ').slice(0, 2).join(' ');
     this.#child = child;
-    child.stderr?.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
+    this.#log = logOf(bench, name);
   }
 
   static async start(bench: Bench, name: string, { lines, port }: { lines: string[]; port: number }): Promise<Sshd> {
@@ -126,19 +118,31 @@ export class Sshd {
         '',
       ].join('\n'),
     );
-    const child = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', file], { stdio: ['ignore', 'ignore', 'pipe'] });
-    await listening(child);
-    const publicKey = readFileSync(`${hostKey}.pub`, 'utf8').split(' ').slice(0, 2).join(' ');
-    return new Sshd(name, port, publicKey, child);
+    // Into a file: what sshd has written can be read at once, while a pipe is read whenever this process comes to it.
+    const log = bench.write(`${name}.log`, '');
+    const child = spawn('/usr/sbin/sshd', ['-D', '-E', log, '-f', file], { stdio: 'ignore' });
+    await listening(child, log);
+    return new Sshd(bench, name, { port, child });
   }
 
   get pid(): number {
     return this.#child.pid ?? 0;
   }
 
-  /** How many lines of its log match. */
-  count(pattern: RegExp): number {
-    return this.#log.split('\n').filter((line) => pattern.test(line)).length;
+  /**
+   * How many lines of its log match, once all its connections have ended: sshd lets a client go on before it has
+   * written down that it did, and a second attempt that must not be would come after the first.
+   */
+  async countAtRest(pattern: RegExp): Promise<number> {
+    await this.rest();
+    return readFileSync(this.#log, 'utf8')
+      .split('\n')
+      .filter((line) => pattern.test(line)).length;
+  }
+
+  /** Resolves once none of its connections is left. */
+  rest(): Promise<void> {
+    return until(() => this.connections().length === 0, `the end of all connections to ${this.name}`);
   }
 
   /** Processes of this server's connections. */
@@ -148,77 +152,24 @@ export class Sshd {
 
   /** Breaks every connection at once, as a crash of sshd would; what it ran is left alone. */
   breakConnections(): void {
-    for (const pid of this.connections().filter((child) => isCommand(child, 'sshd'))) killed(pid);
+    // Since OpenSSH 9.8 the processes of connections are called sshd-session and sshd-auth.
+    for (const pid of this.connections().filter((child) => commandOf(child).startsWith('sshd'))) kill(pid);
   }
 
   stop(): void {
-    for (const pid of this.connections()) killed(pid);
+    for (const pid of this.connections()) kill(pid);
     this.#child.kill('SIGKILL');
   }
 }
 
-function listening(child: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let said = '';
-    child.stderr?.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
-      if (said.includes('Server listening on')) resolve();
-    });
-    child.once('exit', () => reject(new Error(`sshd ended: ${said}`)));
-    child.once('error', reject);
-  });
-}
+const logOf = (bench: Bench, name: string): string => join(bench.folder, `${name}.log`);
 
-/** All processes below one, deepest first. */
-export function descendants(parent: number): number[] {
-  const parents = new Map<number, number>();
-  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
-      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
-    } catch {
-      // The process has ended meanwhile.
-    }
-  }
-  const below = (pid: number): number[] =>
-    [...parents].flatMap(([child, above]) => (above === pid ? [...below(child), child] : []));
-  return below(parent);
-}
-
-/** True while the process runs and its program has this name. */
-export function isCommand(pid: number, name: string): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === name;
-  } catch {
-    return false;
-  }
-}
-
-function killed(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended by itself.
-  }
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-/** Resolves once `isTrue`, asked every few milliseconds; fails after ten seconds. */
-export async function until(isTrue: () => boolean | Promise<boolean>, what = 'the condition'): Promise<void> {
-  const end = Date.now() + 10_000;
-  while (!(await isTrue())) {
-    if (Date.now() > end) throw new Error(`${what} did not come true`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+async function listening(child: ChildProcess, log: string): Promise<void> {
+  let failure: string | undefined;
+  child.once('error', ({ message }) => (failure = message));
+  await until(() => {
+    if (failure !== undefined || child.exitCode !== null)
+      throw new Error(`sshd ended: ${failure ?? readFileSync(log, 'utf8')}`);
+    return readFileSync(log, 'utf8').includes('Server listening on');
+  }, 'sshd’s port');
 }

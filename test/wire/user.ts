@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { until } from './until.ts';
 
 /** True where a test may make a user of its own: as root, with the programs for it. */
 export const canMakeUsers =
@@ -16,7 +17,15 @@ export class TemporaryUser {
     execFileSync('/usr/sbin/chpasswd', { input: `${this.name}:${this.password}\n` });
   }
 
-  remove(): void {
+  /** Process ids of its programs of this name, or of all. */
+  processes(program?: string): number[] {
+    const { stdout } = spawnSync('pgrep', ['-u', this.name, ...(program === undefined ? [] : ['-x', program])]);
+    return stdout.toString().split('\n').filter(Boolean).map(Number);
+  }
+
+  /** userdel refuses while a process of the user is left: sshd's go only after their connection has ended. */
+  async remove(): Promise<void> {
+    await until(() => this.processes().length === 0, `the end of ${this.name}’s processes`);
     execFileSync('/usr/sbin/userdel', [this.name]);
   }
 }

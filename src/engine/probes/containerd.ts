@@ -1,5 +1,5 @@
 import { join } from 'node:path/posix';
-import { printable } from '../../remote/printable.ts';
+import { printable } from '../../model/plainText.ts';
 import { shellQuote } from '../../remote/quote.ts';
 import { objectsAt, parseJson, textAt } from '../httpJson.ts';
 import { eachHost, passed, refused, type Answer, type Probe } from './probe.ts';

@@ -1,6 +1,6 @@
 import { hostsWith, type Inventory } from '../../model/inventory.ts';
 import type { Connection, PkiStore } from '../../model/ports.ts';
-import type { TlsSettings } from '../httpStreams.ts';
+import type { HttpTarget, TlsSettings } from '../httpStreams.ts';
 import { askMember, metricsFault } from './etcdMember.ts';
 import { verdicts, type MemberState } from './etcdVerdict.ts';
 import {
@@ -16,17 +16,38 @@ import {
 
 const LOOPBACK = '127.0.0.1';
 
-async function etcdTls(pki: PkiStore, inventory: Inventory): Promise<Omit<TlsSettings, 'serverName'>> {
+/** How etcd is asked: whom its certificates are verified with, and kbin's own. */
+export async function etcdTls(pki: PkiStore, inventory: Inventory): Promise<Omit<TlsSettings, 'serverName'>> {
   const [authority, client] =
     inventory.etcd.external === undefined
       ? ['etcd-ca', 'etcd-healthcheck-client']
       : ['external-etcd-ca', 'external-etcd-client'];
   const [ca, cert, key] = await Promise.all([
-    pki.read({ certificate: authority, part: 'certificate' }),
+    pki.read({ certificate: authority, part: 'trusted' }),
     pki.read({ certificate: client, part: 'certificate' }),
     pki.read({ certificate: client, part: 'key' }),
   ]);
   return { ca: ca.reveal(), cert: cert.reveal(), key };
+}
+
+/** A member through its own host. */
+export const memberTarget = (connection: Connection, tls: Omit<TlsSettings, 'serverName'>): HttpTarget => ({
+  connection,
+  address: LOOPBACK,
+  port: 2379,
+  tls: { ...tls, serverName: LOOPBACK },
+});
+
+/** A client URL as seen from a host. */
+export function endpointTarget(
+  connection: Connection,
+  endpoint: string,
+  tls: Omit<TlsSettings, 'serverName'>,
+): HttpTarget {
+  const { hostname, port } = new URL(endpoint);
+  // A URL writes an IPv6 address in brackets, a socket does not.
+  const address = hostname.replace(/^\[|\]$/g, '');
+  return { connection, address, port: Number(port === '' ? '443' : port), tls: { ...tls, serverName: address } };
 }
 
 /** Each member through its own host, then all of them compared. */
@@ -34,10 +55,10 @@ async function ownMembers(context: ProbeContext): Promise<Answers> {
   const { inventory, pki } = context;
   const states = new Map<string, MemberState>();
   const answers = await eachHost(context, async (connection, host) => {
-    const target = { connection, address: LOOPBACK, port: 2379 };
+    const target = memberTarget(connection, await etcdTls(pki, inventory));
     const fault = await metricsFault(target);
     if (fault !== undefined) return fault;
-    const said = await askMember({ ...target, tls: { ...(await etcdTls(pki, inventory)), serverName: LOOPBACK } });
+    const said = await askMember(target);
     if ('ok' in said) return said;
     states.set(host, said);
     return passed('answers');
@@ -53,11 +74,7 @@ async function externalAnswers(
   const identity = await etcdTls(context.pki, context.inventory);
   const states = new Map<string, MemberState>();
   const ask = async (endpoint: string): Promise<Answer> => {
-    const { hostname, port } = new URL(endpoint);
-    // A URL writes an IPv6 address in brackets, a socket does not.
-    const address = hostname.replace(/^\[|\]$/g, '');
-    const target = { connection, address, port: Number(port === '' ? '443' : port) };
-    const said = await askMember({ ...target, tls: { ...identity, serverName: address } });
+    const said = await askMember(endpointTarget(connection, endpoint, identity));
     if ('ok' in said) return said;
     states.set(endpoint, said);
     return passed('answers');

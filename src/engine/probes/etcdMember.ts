@@ -1,5 +1,5 @@
 import type { Json } from '../../model/inventory.ts';
-import { printable } from '../../remote/printable.ts';
+import { printable } from '../../model/plainText.ts';
 import { request, UnansweredError, type HttpResponse } from '../http.ts';
 import { field, objectsAt, parseJson, textAt } from '../httpJson.ts';
 import type { HttpTarget } from '../httpStreams.ts';

@@ -1,4 +1,4 @@
-import { printable } from '../../remote/printable.ts';
+import { printable } from '../../model/plainText.ts';
 import { passed, refused, type Answer, type Answers } from './probe.ts';
 
 /** What one member says of itself and of the cluster. Ids are decimal texts: they do not fit a number. */

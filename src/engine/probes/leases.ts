@@ -1,4 +1,4 @@
-import { printable } from '../../remote/printable.ts';
+import { printable } from '../../model/plainText.ts';
 import { apiTls } from '../apiClient.ts';
 import { apiPath } from '../apiPaths.ts';
 import { textAt } from '../httpJson.ts';

@@ -1,5 +1,5 @@
 import type { Inventory, Json } from '../../model/inventory.ts';
-import { printable } from '../../remote/printable.ts';
+import { printable } from '../../model/plainText.ts';
 import { objectsAt, textAt } from '../httpJson.ts';
 import { kubeletAnswer } from './kubelet.ts';
 import { nodesOfHosts, objectsOfHosts } from './nodes.ts';

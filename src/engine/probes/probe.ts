@@ -1,7 +1,7 @@
 import { KbinError } from '../../errors.ts';
 import type { Emit } from '../../model/event.ts';
 import type { HostName, Inventory } from '../../model/inventory.ts';
-import type { Clock, Connection, PkiStore } from '../../model/ports.ts';
+import type { Clock, Connection, Pki } from '../../model/ports.ts';
 import type { Api } from '../api.ts';
 import type { Connections } from '../apiClient.ts';
 import { fanOut } from '../fanOut.ts';
@@ -29,7 +29,7 @@ export type Answers = Record<HostName, Answer>;
 export interface ProbeContext {
   inventory: Inventory;
   fleet: Connections;
-  pki: PkiStore;
+  pki: Pki;
   clock: Clock;
   emit: Emit;
   api: Api;

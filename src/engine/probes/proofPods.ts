@@ -1,5 +1,5 @@
 import type { HostName, Json, JsonObject } from '../../model/inventory.ts';
-import { printable } from '../../remote/printable.ts';
+import { printable } from '../../model/plainText.ts';
 import { apiPath } from '../apiPaths.ts';
 import { field, objectsAt, textAt } from '../httpJson.ts';
 import { refused, type Answer, type ProbeContext } from './probe.ts';

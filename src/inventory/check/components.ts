@@ -3,7 +3,8 @@ import { entriesOf, poolsOf, type Check, type Ground } from './ground.ts';
 
 type Components = NonNullable<Ground['draft']['components']>;
 
-const levelsOf = ({ draft }: Ground): { path: Path; components: Components }[] =>
+/** What cluster, pools and hosts say of components, each with its place. */
+export const levelsOf = ({ draft }: Ground): { path: Path; components: Components }[] =>
   [
     { path: ['components'], components: draft.components },
     ...poolsOf(draft).map(({ name, pool }) => ({ path: ['pools', name, 'components'], components: pool.components })),

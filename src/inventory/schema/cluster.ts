@@ -1,9 +1,13 @@
 import { z } from 'zod';
 import type { Inventory } from '../../model/inventory.ts';
 import { DEFAULTS } from '../defaults.ts';
+import { authentication } from './authentication.ts';
 import { clusterComponents } from './components.ts';
+import { encryption } from './encryption.ts';
+import { singleCertificates } from './extraCertificates.ts';
 import { hosts, pools } from './hosts.ts';
 import { endpoint, network } from './network.ts';
+import { audit, tls } from './security.ts';
 import { ssh } from './ssh.ts';
 import { certificateName, hostPath, image, imageOrNone, label, localPath } from './texts.ts';
 import { versions } from './versions.ts';
@@ -51,6 +55,12 @@ const certificates = section({
     'Further names and addresses in the API servers’ certificate. Hosts and endpoint are in it anyway.',
     { default: [], examples: [['api.internal.example.com']] },
   ),
+  kubeletServing: may(
+    choice(['kbin', 'kubelet'], 'a maker of serving certificates'),
+    'Who makes what kubelets serve with. kbin: it is issued and renewed as every other certificate. kubelet: each asks the cluster for it, and kbin approves what fits the host’s entry here.',
+    { default: DEFAULTS.certificates.kubeletServing },
+  ),
+  ...singleCertificates,
 });
 
 const images = section({
@@ -114,6 +124,10 @@ export const cluster = section({
     'Where the API servers keep their state.',
   ),
   certificates: may(certificates, 'Keys and lifetimes.'),
+  audit: may(audit, 'What the API servers record of every request, and where.'),
+  tls: may(tls, 'What servers of Kubernetes and etcd offer.'),
+  authentication: may(authentication, 'Who is known to the API servers beside certificates and ServiceAccounts.'),
+  encryption: may(encryption, 'How the API servers encrypt what they store. A change is carried out by kbin certs rotate-encryption.'),
   images: may(images, 'Images that the cluster itself needs. They must be in the cache under these references.'),
   preflight: may(preflight, 'Limits of the checks before a deploy.'),
   components: may(clusterComponents, 'Changes to components on all hosts.'),

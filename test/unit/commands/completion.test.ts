@@ -31,6 +31,29 @@ test('bash completes commands, commands of a group, and options of the command t
   expect(await complete('validate', '--max')).toEqual([]);
 });
 
+test('bash completes a word that does something and has commands as both', async () => {
+  expect(await complete('kubec')).toEqual(['kubeconfig']);
+  expect(await complete('kubeconfig', '')).toEqual(['issue', 'list']);
+  expect(await complete('kubeconfig', '--out')).toEqual(['--output']);
+  expect(await complete('kubeconfig', '-i', 'prod.yaml', '--na')).toEqual(['--namespace']);
+  expect(await complete('kubeconfig', '-i', 'prod.yaml', '--gr')).toEqual([]);
+  expect(await complete('kubeconfig', 'issue', 'alice', '--gr')).toEqual(['--group']);
+  expect(await complete('kubeconfig', 'list', '--')).toEqual(['--inventory', '--json', '--help']);
+});
+
+test('fish tells the options of a bare word from those of its commands', async () => {
+  const lines = (await script('fish')).split('\n');
+  const whenOf = (start: string) => lines.filter((line) => line.includes(start)).map((line) => line.split("'")[1]);
+  expect(whenOf('-a issue ')).toEqual([
+    '__fish_seen_subcommand_from kubeconfig; and not __fish_seen_subcommand_from issue list',
+  ]);
+  expect(whenOf('-l allow-masters ')).toEqual([
+    '__fish_seen_subcommand_from kubeconfig; and __fish_seen_subcommand_from issue',
+  ]);
+  expect(whenOf('-a kubeconfig ')).toEqual(['__fish_use_subcommand']);
+  expect(whenOf('-a cache ')).toEqual(['__fish_use_subcommand']);
+});
+
 test.each(['bash', 'zsh', 'fish'])('every command occurs in the script for %s', async (shell) => {
   const text = await script(shell);
   for (const { usage } of COMMANDS.slice(0, -1)) expect(text).toContain(usage.split(' ')[0]);

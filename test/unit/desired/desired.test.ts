@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { PHASE_TABLE } from '../../../src/catalog/phases.ts';
 import { desired } from '../../../src/desired/desired.ts';
 import { rendererOf } from '../../../src/desired/render.ts';
-import type { Inventory } from '../../../src/model/inventory.ts';
+import { AUDIT_WEBHOOK, type Inventory } from '../../../src/model/inventory.ts';
 import type { Resource, Unit } from '../../../src/model/resource.ts';
 import { certificateSpecs, parseCatalog } from '../../../src/pki/catalog.ts';
 import { CASES, components, host, inventory } from './inventories.ts';
@@ -27,11 +27,12 @@ const textsOf = (resources: readonly Resource[]): { path: string; text: string }
 
 const catalog = parseCatalog(readFileSync(join(import.meta.dirname, '../../../certs/catalog.yml'), 'utf8'));
 
-/** Certificates that the catalog makes for an inventory, and the names under which somebody else's etcd is stored. */
+/** Certificates that the catalog makes for an inventory, and names under which the operator's own files are stored. */
 function certificatesFor(one: Inventory): string[] {
   const { certificates, keyPairs } = certificateSpecs(one, catalog);
   const external = one.etcd.external === undefined ? [] : ['external-etcd-ca', 'external-etcd-client'];
-  return [...certificates, ...keyPairs].map(({ name }) => name).concat(external);
+  const webhook = one.audit.webhook === undefined ? [] : [AUDIT_WEBHOOK];
+  return [...certificates, ...keyPairs].map(({ name }) => name).concat(external, webhook);
 }
 
 /** Certificates that a resource is made of. */
@@ -67,7 +68,8 @@ describe.each(HOSTS)('$where', ({ where, resources }) => {
   });
 
   test('names certificates that the catalog makes, and only its own', () => {
-    const made = certificatesFor(CASES[caseName]!);
+    // The keys for encryption at rest are no row of the catalog.
+    const made = [...certificatesFor(CASES[caseName]!), 'encryption'];
     for (const certificate of resources.flatMap(certificatesOf)) {
       expect(made).toContain(certificate);
       expect(certificate.split('@')[1] ?? hostName).toBe(hostName);
@@ -123,7 +125,8 @@ test('what only one component notices is restarted by that component only', () =
       unit.restartsOn.slice(1),
     ]),
   );
-  // REFERENCE 1.2, for 1.36: pairs and client CAs are read again by everybody.
+  // REFERENCE 1.2: serving pairs and client CAs are read again by everybody. Whom a program trusts as a client, and as whom
+  // it speaks, is proved by a restart (decision 0007).
   expect(restarts).toEqual({
     'containerd.service': ['file:/etc/containerd/config.toml', 'binary:/usr/local/bin/containerd'],
     'etcd.service': ['binary:/usr/local/bin/etcd', 'file:/etc/etcd/pki/ca.crt'],
@@ -134,46 +137,99 @@ test('what only one component notices is restarted by that component only', () =
       'file:/etc/kubernetes/pki/sa.pub',
       'file:/etc/kubernetes/audit-policy.yaml',
       'file:/etc/kubernetes/authentication.yaml',
+      'file:/etc/kubernetes/pki/encryption.yaml',
+      'file:/etc/kubernetes/pki/ca.crt',
     ],
     'kube-controller-manager.service': [
       'binary:/usr/local/bin/kube-controller-manager',
       'file:/etc/kubernetes/controller-manager.conf',
       'file:/etc/kubernetes/pki/ca.crt',
+      'pair:/etc/kubernetes/pki/controller-manager',
+      'file:/etc/kubernetes/pki/root-ca.crt',
       'file:/etc/kubernetes/pki/sa.key',
     ],
     'kube-scheduler.service': [
       'binary:/usr/local/bin/kube-scheduler',
       'file:/etc/kubernetes/scheduler.yaml',
       'file:/etc/kubernetes/scheduler.conf',
+      'file:/etc/kubernetes/pki/ca.crt',
+      'pair:/etc/kubernetes/pki/scheduler',
     ],
-    'kbin-haproxy.service': ['file:/etc/kbin-haproxy/haproxy.cfg', 'file:/etc/kubernetes/pki/ca.crt'],
+    'kbin-haproxy.service': ['file:/etc/kbin-haproxy/haproxy.cfg', 'file:/etc/kubernetes/pki/root-ca.crt'],
     'kubelet.service': [
       'binary:/usr/local/bin/kubelet',
       'file:/etc/kubernetes/kubelet.yaml',
       'file:/etc/kubernetes/kubelet.conf',
+      'file:/etc/kubernetes/pki/ca.crt',
+      'file:/etc/kubernetes/pki/sa-signer.pub',
     ],
     'kube-proxy.service': [
       'binary:/usr/local/bin/kube-proxy',
       'file:/etc/kubernetes/kube-proxy.yaml',
       'file:/etc/kubernetes/kube-proxy.conf',
+      'file:/etc/kubernetes/pki/ca.crt',
+      'pair:/etc/kubernetes/pki/kube-proxy',
     ],
     'flanneld.service': [
       'binary:/usr/local/bin/flanneld',
       'file:/etc/kubernetes/flannel/net-conf.json',
       'file:/etc/kubernetes/flannel.conf',
       'file:/etc/kubernetes/pki/ca.crt',
+      'pair:/etc/kubernetes/pki/flannel',
     ],
   });
 });
 
-test('before 1.36 clients read their CA once, so a new one restarts them', () => {
-  const old = inventory([host('a', '10.0.0.1')]);
-  old.versions.kubernetes = 'v1.35.4';
-  const units = unitsOf(desired(old, templates).hosts['a'] ?? []);
-  for (const name of ['kube-apiserver', 'kube-scheduler', 'kubelet', 'kube-proxy']) {
-    expect(units.find((unit) => unit.name === `${name}.service`)?.restartsOn).toContain(
-      'file:/etc/kubernetes/pki/ca.crt',
+test('certificates that the inventory adds are pairs on the hosts that have their own, with their directories', () => {
+  const rest = {
+    ca: 'ca' as const,
+    commonName: 'x',
+    organizations: [],
+    usages: ['client' as const],
+    names: [],
+    rules: [],
+    days: 9,
+  };
+  const extra = (['cluster', 'control-plane', 'etcd', 'node'] as const).map((per) => ({
+    name: `of-${per}`,
+    per,
+    ...rest,
+  }));
+  const hosts = [
+    host('e', '10.0.0.1', { roles: ['etcd'] }),
+    host('c', '10.0.0.2', { roles: ['control-plane'] }),
+    host('w', '10.0.0.3', { roles: ['worker'] }),
+  ];
+  const own = inventory(hosts);
+  const all = desired({ ...own, certificates: { ...own.certificates, extra } }, templates).hosts;
+  const pairsOf = (name: string): string[] =>
+    (all[name] ?? []).flatMap((one) =>
+      one.kind === 'pair' && one.certificate.startsWith('of-') ? [`${one.path} ${one.certificate}`] : [],
     );
+  expect(pairsOf('e')).toEqual(['/etc/kubernetes/pki/of-etcd of-etcd@e']);
+  expect(pairsOf('c')).toEqual([
+    '/etc/kubernetes/pki/of-control-plane of-control-plane@c',
+    '/etc/kubernetes/pki/of-node of-node@c',
+  ]);
+  expect(pairsOf('w')).toEqual(['/etc/kubernetes/pki/of-node of-node@w']);
+  expect(all['e']).toContainEqual(
+    expect.objectContaining({ kind: 'directory', path: '/etc/kubernetes/pki', mode: '0700' }),
+  );
+});
+
+test('no file that says whose client certificates are believed holds more than the authorities themselves', () => {
+  for (const [name, some] of Object.entries(CASES)) {
+    for (const resources of Object.values(desired(some, templates).hosts)) {
+      for (const one of resources) {
+        if (one.kind !== 'file' || !('concat' in one.body)) continue;
+        const isForClients = one.path !== '/etc/kubernetes/pki/root-ca.crt';
+        expect([name, one.path, one.body.concat.some(({ part }) => part === 'roots')]).toEqual([
+          name,
+          one.path,
+          !isForClients,
+        ]);
+      }
+    }
   }
 });
 

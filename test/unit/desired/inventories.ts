@@ -1,3 +1,4 @@
+import { DEFAULTS } from '../../../src/inventory/defaults.ts';
 import {
   COMPONENTS,
   type ComponentName,
@@ -75,7 +76,17 @@ export const inventory = (hosts: Host[], changed: Partial<Inventory> = {}): Inve
   balancerPort: 7443,
   etcd: {},
   hosts,
-  certificates: { algorithm: 'ECDSA-P256', leafDays: 365, caDays: 3650, apiserverSans: [] },
+  certificates: {
+    ...{ algorithm: 'ECDSA-P256', leafDays: 365, caDays: 3650, apiserverSans: [], kubeletServing: 'kbin' },
+    ...{ days: {}, extra: [] },
+  },
+  audit: { enabled: true, log: { ...DEFAULTS.audit.log } },
+  encryption: { provider: 'secretbox', resources: ['secrets'] },
+  tls: { minVersion: 'VersionTLS12', cipherSuites: [...DEFAULTS.tls.cipherSuites] },
+  authentication: {
+    anonymous: { enabled: true, conditions: [{ path: '/livez' }, { path: '/readyz' }, { path: '/healthz' }] },
+    jwt: [],
+  },
   images: {
     pause: 'registry.k8s.io/pause:3.10.2',
     coredns: 'registry.k8s.io/coredns/coredns:v1.14.2',
@@ -176,6 +187,37 @@ export const CASES: Record<string, Inventory> = {
       },
     },
   ),
+
+  hardened: inventory([host('solo', '10.0.0.11')], {
+    audit: {
+      enabled: true,
+      policy: 'apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n  - level: Metadata\n',
+      log: { path: '/data/audit/audit.log', maxAgeDays: 365, maxBackups: 0, maxSizeMiB: 500, format: 'legacy' },
+      webhook: {
+        configFile: '/site/audit-webhook.conf',
+        ...DEFAULTS.audit.webhook,
+        batch: { ...DEFAULTS.audit.batch },
+      },
+    },
+    tls: { minVersion: 'VersionTLS13', cipherSuites: [] },
+    authentication: {
+      anonymous: { enabled: false },
+      jwt: [
+        {
+          issuer: {
+            url: 'https://issuer.example.com',
+            audiences: ['kubernetes', 'cli'],
+            audienceMatchPolicy: 'MatchAny',
+          },
+          claimMappings: {
+            username: { claim: 'sub', prefix: 'oidc:' },
+            groups: { expression: "claims.roles.split(',')" },
+          },
+          userValidationRules: [{ expression: "!user.username.startsWith('system:')", message: 'reserved' }],
+        },
+      ],
+    },
+  }),
 
   'external-etcd': inventory([host('cp-1', 'fd00::11', { roles: ['control-plane', 'worker'] })], {
     network: { ...inventory([]).network, proxyMode: 'iptables', cni: { name: 'none' } },

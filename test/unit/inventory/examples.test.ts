@@ -21,6 +21,10 @@ test.each(names)('%s is sound', (name) => {
   expect(inventoryOf(textOf(name)).hosts.length).toBeGreaterThan(0);
 });
 
+test.each(names)('%s is a cluster of its own: two that are tried out share no certificate store', (name) => {
+  expect(`${inventoryOf(textOf(name)).cluster}.yaml`).toBe(name);
+});
+
 const SCHEMA = inventorySchema();
 const validate = new Ajv({ strict: true, allowUnionTypes: true }).compile(SCHEMA);
 

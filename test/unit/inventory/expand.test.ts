@@ -39,7 +39,32 @@ test('an inventory that names only what is needed has all the defaults', () => {
     apiPort: 6443,
     balancerPort: 6444,
     etcd: {},
-    certificates: { algorithm: 'ECDSA-P256', leafDays: 365, caDays: 3650, apiserverSans: [] },
+    certificates: {
+      algorithm: 'ECDSA-P256',
+      leafDays: 365,
+      caDays: 3650,
+      apiserverSans: [],
+      kubeletServing: 'kbin',
+      days: {},
+      extra: [],
+    },
+    audit: {
+      enabled: true,
+      log: { path: '/var/log/kubernetes/audit.log', maxAgeDays: 30, maxBackups: 10, maxSizeMiB: 100, format: 'json' },
+    },
+    tls: {
+      minVersion: 'VersionTLS12',
+      cipherSuites: ['ECDSA', 'RSA'].flatMap((key) =>
+        ['AES_128_GCM_SHA256', 'AES_256_GCM_SHA384', 'CHACHA20_POLY1305_SHA256'].map(
+          (cipher) => `TLS_ECDHE_${key}_WITH_${cipher}`,
+        ),
+      ),
+    },
+    authentication: {
+      anonymous: { enabled: true, conditions: [{ path: '/livez' }, { path: '/readyz' }, { path: '/healthz' }] },
+      jwt: [],
+    },
+    encryption: { provider: 'secretbox', resources: ['secrets'] },
     images: {
       pause: 'registry.k8s.io/pause:3.10.2',
       coredns: 'registry.k8s.io/coredns/coredns:v1.14.2',
@@ -73,6 +98,20 @@ test('an inventory that names only what is needed has all the defaults', () => {
     connectSeconds: 15,
     commandSeconds: 300,
     keepaliveSeconds: 15,
+  });
+});
+
+test('what is encrypted stands in one order, however it is written', () => {
+  const text = (section: string): string => `${HEAD}${VERSIONS}${HOSTS}encryption: ${section}\n`;
+  expect(inventoryOf(text('{ resources: [secrets., deployments.apps, configmaps] }')).encryption).toEqual({
+    provider: 'secretbox',
+    resources: ['configmaps', 'deployments.apps', 'secrets'],
+  });
+  const kms = '{ name: vault, endpoint: "unix:///run/vault.sock" }';
+  expect(inventoryOf(text(`{ provider: kms, kms: ${kms} }`)).encryption).toEqual({
+    provider: 'kms',
+    resources: ['secrets'],
+    kms: { name: 'vault', endpoint: 'unix:///run/vault.sock', timeoutSeconds: 3 },
   });
 });
 
@@ -199,7 +238,7 @@ test('secrets come from the environment and are printed nowhere', () => {
   const inventory = inventoryOf(LEVELS);
   expect(inventory.hosts[0]?.ssh.password?.reveal()).toBe('login-secret');
   expect(inventory.hosts[0]?.ssh.become.password?.reveal()).toBe('sudo-secret');
-  expect(JSON.stringify(inventory)).not.toContain('secret');
+  expect(JSON.stringify(inventory)).not.toContain('-secret');
 });
 
 test('a secret file of a host wins over a variable of the cluster', () => {

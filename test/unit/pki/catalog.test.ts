@@ -1,8 +1,18 @@
 import fc from 'fast-check';
+import {
+  EXTRA_AUTHORITIES,
+  EXTRA_PER,
+  EXTRA_RULES,
+  LEAF_ROWS,
+  RESERVED_NAMES,
+  RULES_OF_HOSTS,
+} from '../../../src/catalog/certificates.ts';
 import type { Inventory, Role } from '../../../src/model/inventory.ts';
 import type { CertSpec } from '../../../src/model/pki.ts';
 import { canonicalAddress } from '../../../src/pki/address.ts';
 import { certificateSpecs, parseCatalog } from '../../../src/pki/catalog.ts';
+import { SELECTORS } from '../../../src/pki/catalogRow.ts';
+import { HOST_RULES, SAN_RULES } from '../../../src/pki/sans.ts';
 import { catalogText, host, inventory, rows } from './samples.ts';
 
 const specsOf = (changes: Partial<Inventory> = {}): CertSpec[] =>
@@ -88,7 +98,12 @@ test('each certificate is signed by the authority of its domain', () => {
 });
 
 test('validity and algorithm come from the inventory', () => {
-  const certificates = { algorithm: 'RSA-3072' as const, leafDays: 90, caDays: 1000, apiserverSans: [] };
+  const certificates = {
+    ...inventory().certificates,
+    algorithm: 'RSA-3072' as const,
+    leafDays: 90,
+    caDays: 1000,
+  };
   for (const spec of specsOf({ certificates })) {
     expect(spec).toMatchObject({ algorithm: 'RSA-3072', days: spec.isAuthority ? 1000 : 90 });
   }
@@ -100,6 +115,54 @@ test('with an external etcd there are no etcd certificates, and without flannel 
   expect(without.filter((name) => name.includes('etcd'))).toEqual([]);
   const network = { ...inventory().network, cni: { name: 'none' as const } };
   expect(specsOf({ network }).filter((spec) => spec.name.startsWith('flannel'))).toEqual([]);
+});
+
+test('lifetimes of single rows go before that of all', () => {
+  const certificates = { ...inventory().certificates, days: { admin: 30, kubelet: 7 } };
+  const days = Object.fromEntries(specsOf({ certificates }).map((spec) => [spec.name, spec.days]));
+  expect([days['admin'], days['kubelet@worker-1'], days['super-admin'], days['ca']]).toEqual([30, 7, 365, 3650]);
+});
+
+test('what the inventory adds comes last, for each of its hosts', () => {
+  const extra = {
+    ...{
+      name: 'agent',
+      ca: 'ca' as const,
+      commonName: 'agent:{host}',
+      organizations: ['agents'],
+      usages: ['server' as const],
+    },
+    ...{
+      names: ['Agent.example.com', '192.0.2.9'],
+      rules: ['node-name' as const, 'node-address' as const],
+      per: 'node' as const,
+      days: 90,
+    },
+  };
+  const certificates = {
+    ...inventory().certificates,
+    extra: [extra, { ...extra, name: 'one', per: 'cluster' as const, rules: [] }],
+  };
+  expect(specsOf({ certificates }).slice(-3)).toEqual([
+    expect.objectContaining({ name: 'agent@cp-1', host: 'cp-1', commonName: 'agent:cp-1', organizations: ['agents'] }),
+    {
+      ...{ name: 'agent@worker-1', host: 'worker-1', ca: 'ca', isAuthority: false, algorithm: 'ECDSA-P256', days: 90 },
+      ...{ commonName: 'agent:worker-1', organizations: ['agents'], usages: ['server'] },
+      ...{ dnsNames: ['worker-1', 'agent.example.com'], ipAddresses: ['fd00::31', '192.0.2.9'] },
+    },
+    expect.objectContaining({ name: 'one', dnsNames: ['agent.example.com'], ipAddresses: ['192.0.2.9'] }),
+  ]);
+});
+
+test('what an inventory can name is what the catalog has', () => {
+  const leaves = rows.filter((row) => !row.isAuthority && !row.isKeyPair);
+  expect([...LEAF_ROWS]).toEqual(leaves.map(({ name }) => name));
+  const authorities = rows.filter((row) => row.isAuthority && row.ca === undefined);
+  expect([...EXTRA_AUTHORITIES]).toEqual(authorities.map(({ name }) => name));
+  expect([...EXTRA_PER].toSorted()).toEqual(Object.keys(SELECTORS).toSorted());
+  expect([...EXTRA_RULES].toSorted()).toEqual(Object.keys(SAN_RULES).toSorted());
+  expect([...RULES_OF_HOSTS].toSorted()).toEqual(HOST_RULES.toSorted());
+  for (const { name } of rows) expect(RESERVED_NAMES).toContain(name);
 });
 
 const rowText = (fields: string): string =>

@@ -2,7 +2,9 @@ import { cpSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, uti
 import * as realFs from 'node:fs';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
+import { ENCRYPTION, type Encryption } from '../../../src/model/encryption.ts';
 import type { StoredCertificate } from '../../../src/model/pki.ts';
+import type { Pki } from '../../../src/model/ports.ts';
 import { authority, leaf, NOW, temporaryDirectory } from './samples.ts';
 
 /** How many changes of the disk still succeed; the process is dead from then on. */
@@ -102,6 +104,73 @@ test('killed at any change of a renewal, all certificates are the old ones or al
     from,
   );
   expect(outcomes.size).toBe(2);
+});
+
+test('killed at any change of a step of a rotation, the step is done or not begun, and its repetition finishes it', async () => {
+  const from = emptyDirectory();
+  await openPkiStore(from).issueAll(SPECS, NOW);
+  const next = { name: 'ca', authorities: [authority()], keyPairs: [] };
+  const steps = [
+    { stage: 'trust', move: (store: Pki) => store.begin(next, NOW), names: ['ca', 'ca-next'] },
+    { stage: 'sign', move: (store: Pki) => store.promote('ca'), names: ['ca', 'ca-old'] },
+    { stage: 'untrust', move: (store: Pki) => store.distrust('ca'), names: ['ca'] },
+  ];
+  let before: { stage: string | undefined; names: string[] } = { stage: undefined, names: ['ca'] };
+  for (const { stage, move, names } of steps) {
+    const outcomes = new Set<string | undefined>();
+    const earlier = before;
+    await killedEverywhere(
+      (directory) => move(openPkiStore(directory)),
+      async (directory) => {
+        const store = openPkiStore(directory);
+        const authorities = async (): Promise<string[]> =>
+          Object.keys(await store.list()).filter((name) => name.startsWith('ca'));
+        const found = await authorities();
+        const [rotation] = await store.rotations();
+        outcomes.add(rotation?.stage);
+        expect(found.sort()).toEqual(rotation?.stage === stage ? names : earlier.names);
+        if (rotation?.stage !== stage) await move(store);
+        expect((await authorities()).sort()).toEqual(names);
+      },
+      from,
+    );
+    expect([...outcomes]).toEqual([earlier.stage, stage]);
+    await move(openPkiStore(from));
+    before = { stage, names };
+  }
+});
+
+test('killed at any change of a step with an encryption key, the step is done or not begun, and no key is lost', async () => {
+  const from = emptyDirectory();
+  const encryption: Encryption = { provider: 'secretbox', resources: ['secrets'] };
+  const next = { name: ENCRYPTION, authorities: [], keyPairs: [], encryption };
+  const steps = [
+    { move: (store: Pki) => store.issueEncryption(encryption, NOW), generations: ['current'] },
+    { move: (store: Pki) => store.begin(next, NOW + 1000), generations: ['current', 'next'] },
+    { move: (store: Pki) => store.promote(ENCRYPTION), generations: ['current', 'old'] },
+    { move: (store: Pki) => store.distrust(ENCRYPTION), generations: ['current'] },
+  ];
+  await openPkiStore(from).issueAll(SPECS, NOW);
+  const stateOf = async (store: Pki): Promise<unknown> => [await store.encryption(), await store.rotations()];
+  for (const { move, generations } of steps) {
+    const before = JSON.stringify(await stateOf(openPkiStore(from)));
+    const outcomes = new Set<boolean>();
+    await killedEverywhere(
+      (directory) => move(openPkiStore(directory)),
+      async (directory) => {
+        const store = openPkiStore(directory);
+        const isBegun = JSON.stringify(await stateOf(store)) !== before;
+        outcomes.add(isBegun);
+        if (!isBegun) await move(store);
+        expect(Object.keys((await store.encryption()) ?? {})).toEqual(generations);
+        const document = (await store.read({ certificate: ENCRYPTION, part: 'key' })).reveal();
+        expect(document.match(/secret: /g)).toHaveLength(generations.length);
+      },
+      from,
+    );
+    expect(outcomes.size).toBe(2);
+    await move(openPkiStore(from));
+  }
 });
 
 test('killed again and again while it finishes, it still finishes', async () => {

@@ -38,6 +38,9 @@ export function inventory(changes: Partial<Inventory> = {}): Inventory {
       leafDays: 365,
       caDays: 3650,
       apiserverSans: ['k8s.example.com', '192.0.2.7'],
+      days: {},
+      extra: [],
+      kubeletServing: 'kbin',
     },
     ...changes,
   } as unknown as Inventory;

@@ -87,6 +87,7 @@ test('everything that a deploy puts on a host can be taken away again or is mean
     '/opt/kbin',
     '/var/lib/etcd',
     '/var/lib/kubelet',
+    '/var/lib/kubelet/pki/kubelet-client-current.pem',
     '/var/log/kubernetes',
   ]);
   expect(steps.filter(({ action }) => action.do === 'stop')).toHaveLength(facts.hosts['solo']!.owned!.units.length);

@@ -22,9 +22,7 @@ const DRIFTS = {
   },
   owner: (machine: Machine, path: string) => {
     const entry = machine.disk.behind(path);
-    const isProgram = machine.disk.real(path)?.startsWith('/opt/') === true;
-    // The owner of programs is not observed; an upload would not set it either.
-    if (entry !== undefined && entry.type !== 'link' && !isProgram) {
+    if (entry !== undefined && entry.type !== 'link') {
       machine.disk.put(machine.disk.real(path)!, { ...entry, owner: 'nobody:nogroup' });
     }
   },

@@ -38,6 +38,7 @@ export const hostFacts = (changed: Partial<HostFacts> = {}): HostFacts => ({
   users: [],
   programs: [...KNOWN_PROGRAMS],
   owned: null,
+  certificates: {},
   leftovers: [],
   ...changed,
 });
@@ -226,6 +227,7 @@ export const input = (facts: HostFacts, changed: Partial<HostInput> = {}): HostI
   facts,
   local: local(),
   issued: new Set(),
+  now: 0,
   ...changed,
 });
 

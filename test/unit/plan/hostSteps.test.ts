@@ -140,6 +140,11 @@ const DRIFTS: readonly (readonly [string, Change, string[]])[] = [
     path(PROGRAM, { mode: '0644' }),
     ['cp-1/binary:/usr/local/bin/app: mode is 0644, not 0755'],
   ],
+  [
+    'a program that somebody else may replace',
+    path(PROGRAM, { owner: 'nobody:nogroup' }),
+    ['cp-1/binary:/usr/local/bin/app: owner is nobody:nogroup, not root:root'],
+  ],
   ['a missing link', without('/usr/local/bin/app'), ['cp-1/link:/usr/local/bin/app: missing', RESTART]],
   [
     'a link to another version',
@@ -209,6 +214,26 @@ describe('a unit', () => {
   test('that serves is restarted while one waits for it: a gate must not ask the old process', () => {
     expect(actionOf(unitIs({ startedWith: 'other' }))).toMatchObject({ verb: 'restart', start: 'ready' });
     expect(actionOf(unitIs({ startedWith: undefined as never }))).toMatchObject({ verb: 'restart', start: 'ready' });
+  });
+
+  test('that can read again all that changed is only asked to reload, unless it is unknown what it runs with', () => {
+    const [, configId = ''] = unit.restartsOn;
+    const reloading = { ...unit, reloadsOn: [configId] };
+    const resources = RESOURCES.map((resource) => (resource === unit ? reloading : resource));
+    const verbs = (facts: HostFacts): unknown => {
+      const action = hostSteps(input(facts, { resources })).at(-1)?.action;
+      return action?.do === 'unit' ? action.verb : undefined;
+    };
+    const stale = unitIs({ startedWith: 'e'.repeat(64) });
+    const otherConfig = path('/etc/app.yaml', { sha256: 'f'.repeat(64) });
+    const otherUnit = path('/etc/systemd/system/app.service', { sha256: 'f'.repeat(64) });
+    expect(verbs(stale(otherConfig(rightFacts())))).toBe('reload');
+    expect(verbs(stale(otherUnit(otherConfig(rightFacts()))))).toBe('restart');
+    expect(verbs(stale(rightFacts()))).toBe('restart');
+    expect(verbs(unitIs({ startedWith: 'unknown' })(otherConfig(rightFacts())))).toBe('restart');
+    expect(verbs(unitIs({ active: 'inactive', startedWith: 'e'.repeat(64) })(otherConfig(rightFacts())))).toBe(
+      'restart',
+    );
   });
 
   test('that restarts on a pair does so when another certificate is there, not for its mode', () => {

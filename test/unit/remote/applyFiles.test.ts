@@ -210,6 +210,24 @@ describe.each(SHELLS)('in $name', ({ argv }) => {
     ]);
   });
 
+  test('programs that watch a pair by its files are told: what they watch is replaced by itself when the link is switched', async () => {
+    const box = sandbox();
+    const path = '/etc/kubernetes/pki/apiserver';
+    const body = (name: string) => ({
+      [`pair:${path}`]: { certificate: Buffer.from(name), key: Buffer.from(`key ${name}`) },
+    });
+    await apply(box, applyInput([pairStep(path)], body('one')), argv);
+    const home = `${PAIRS}/apiserver.${sha('one').slice(0, 16)}`;
+    const inodes = () => ['tls.crt', 'tls.key'].map((file) => statSync(box.at(`${home}/${file}`)).ino);
+    const before = inodes();
+    await apply(box, applyInput([pairStep(path)], body('one')), argv);
+    expect(inodes()).toEqual(before);
+    await apply(box, applyInput([pairStep(path)], body('two')), argv);
+    expect(inodes()).not.toEqual(before);
+    expect([box.read(`${home}/tls.crt`), box.read(`${home}/tls.key`)]).toEqual(['one', 'key one']);
+    expect([box.mode(`${home}/tls.key`), box.list(home)]).toEqual(['0600', ['tls.crt', 'tls.key']]);
+  });
+
   test('a damaged key of a pair is mended in place, and the generation before stays', async () => {
     const box = sandbox();
     const path = '/etc/kubernetes/pki/apiserver';

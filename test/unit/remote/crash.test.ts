@@ -50,7 +50,8 @@ function input(box: Sandbox, generation: string, run: string) {
     [`file:${UNIT_FILE}`]: content(`unit ${generation}\n`),
   };
   const digest = sha(generation);
-  const more = { run, owned: ownedOf([FILE, generation]), unitDigests: new Map(steps.map(({ id }) => [id, digest])) };
+  const unitDigests = new Map(steps.map(({ id }) => [id, digest]));
+  const more = { run, owned: ownedOf([FILE, generation]), unitDigests, unsettles: ['kubelet.service'] };
   return applyInput(steps, bodies, more);
 }
 
@@ -103,6 +104,11 @@ function expectWhole(box: Sandbox): void {
   );
   // The list of what is kbin's never lags behind.
   if (box.read(FILE) === 'config two\n') expect(box.read('/var/lib/kbin/owned.json')).toContain('two');
+  // Nor does a stamp outlive what its unit was started with.
+  const changed = [box.read(FILE), box.read(UNIT_FILE), readlinkSync(box.at(LINK)), directory];
+  if (changed.some((what) => what.includes('two') || what === contentPath('two'))) {
+    expect(box.read(STAMP)).not.toBe(`${sha('one')}\n`);
+  }
   const hasRestarted = box.calls().filter((call) => call.includes('restart')).length === 2;
   if (box.read(STAMP) === `${sha('two')}\n`) expect(hasRestarted).toBe(true);
 }

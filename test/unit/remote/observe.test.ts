@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import type { HostFacts } from '../../../src/model/facts.ts';
+import type { Observation } from '../../../src/remote/observation.ts';
 import { recordName } from '../../../src/remote/allowed.ts';
 import { observeScript, parseObservation, type ObserveInput } from '../../../src/remote/observe.ts';
 import { uploadScript } from '../../../src/remote/upload.ts';
@@ -18,6 +18,7 @@ afterEach(removeSandboxes);
 const inputOf = (more: Partial<ObserveInput> = {}): ObserveInput => ({
   paths: [],
   immutable: [],
+  certificates: [],
   units: [],
   sysctls: [],
   modules: [],
@@ -90,7 +91,7 @@ async function observe(
   box: Sandbox,
   input: Partial<ObserveInput> = {},
   shell: readonly string[] = ['sh'],
-): Promise<HostFacts & { stdout: string }> {
+): Promise<Observation & { stdout: string }> {
   const sentAt = Date.now();
   const output = await box.run(observeScript(inputOf(input)), { shell });
   expect(output.exitCode).toBe(0);
@@ -237,6 +238,7 @@ describe.each(SHELLS)('in $name', ({ argv }) => {
       target: BINARY,
       mode: '0755',
       run: 'run-1',
+      token: 5,
       encoding: 'gzip' as const,
     };
     expect((await box.run(uploadScript(upload), { input: gzipSync(content), shell: argv })).exitCode).toBe(0);

@@ -76,6 +76,7 @@ export const applyInput = (
   steps,
   bodies: new Map(Object.entries(bodies).map(([id, body]) => [`${HOST}/${id}`, body])),
   unitDigests: new Map(steps.map(({ id }) => [id, 'd'.repeat(64)])),
+  unsettles: [],
   ...more,
 });
 

@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, symlinkSync, utimesSync } from 'node:fs';
+import { chownSync, mkdirSync, statSync, symlinkSync, utimesSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { EXITS } from '../../../src/remote/exits.ts';
 import { recordName } from '../../../src/remote/allowed.ts';
@@ -21,6 +21,7 @@ const inputOf = (more: Partial<UploadInput> = {}): UploadInput => ({
   target: TARGET,
   mode: '0755',
   run: 'run-1',
+  token: 5,
   encoding: 'gzip',
   ...more,
 });
@@ -71,6 +72,38 @@ describe.each(SHELLS)('in $name', ({ argv }) => {
     box.write(TARGET, CONTENT, 0o600);
     expect(await upload(box)).toEqual({ ok: true, state: 'present' });
     expect(box.mode(TARGET)).toBe('0755');
+    expect(box.read(record)).toContain(sha(CONTENT));
+  });
+
+  test('a run that was taken over sends nothing, neither at the start nor when its stream is in', async () => {
+    const box = sandbox();
+    box.write('/var/lib/kbin/fence/5/x', '');
+    box.write(TARGET, 'of the later run');
+    expect(await upload(box)).toMatchObject({ ok: true });
+    box.write(TARGET, 'of the later run');
+    box.write('/var/lib/kbin/fence/6/x', '');
+    const stale = { ok: false, reason: 'stale', message: 'token 5 is older than 6' };
+    expect(await upload(box)).toMatchObject(stale);
+    expect(await upload(box, { token: 6 })).toMatchObject({ ok: true });
+    box.write(TARGET, 'of the later run');
+    const child = box.spawn(uploadScript(inputOf({ token: 6 })), { shell: argv });
+    const over = ended(child);
+    child.stdin?.write(STREAM.subarray(0, 20));
+    await until('a staged file', () => box.list(folder).some((name) => name.endsWith('.part')));
+    box.write('/var/lib/kbin/fence/7/x', '');
+    child.stdin?.end(STREAM.subarray(20));
+    expect(parseUpload(await over)).toMatchObject({ ...stale, message: 'token 6 is older than 7' });
+    expect([box.read(TARGET), box.list(folder)]).toEqual(['of the later run', ['kubelet']]);
+  });
+
+  (isRoot ? test : test.skip)('what somebody else owns becomes root’s', async () => {
+    const box = sandbox();
+    box.write(TARGET, CONTENT, 0o777);
+    chownSync(box.at(TARGET), 65534, 65534);
+    expect(await upload(box)).toEqual({ ok: true, state: 'present' });
+    const { uid, gid } = statSync(box.at(TARGET));
+    expect([uid, gid, box.mode(TARGET)]).toEqual([0, 0, '0755']);
+    // Its times changed with that, and it is not read again for it.
     expect(box.read(record)).toContain(sha(CONTENT));
   });
 
@@ -246,9 +279,9 @@ test('an answer without its end is a failure', () => {
   });
 });
 
-test.each([{ target: '/opt/../etc/passwd' }, { target: 'opt' }, { mode: '755' }, { run: '../x' }, { run: '' }])(
-  '%j is refused before anything is sent',
-  (more) => {
-    expect(codeOf(() => uploadScript(inputOf(more)))).toBe('REFUSED');
-  },
-);
+test.each([
+  ...[{ target: '/opt/../etc/passwd' }, { target: 'opt' }, { mode: '755' }, { run: '../x' }, { run: '' }],
+  ...[{ token: -1 }, { token: NaN }],
+])('%j is refused before anything is sent', (more) => {
+  expect(codeOf(() => uploadScript(inputOf(more)))).toBe('REFUSED');
+});

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Secret } from '../../../src/model/secret.ts';
 import { opensshLogins, SHOWN_SCRIPT } from '../../../src/ssh/opensshConfig.ts';
 import { route } from '../../../src/ssh/route.ts';
-import { hostOf } from '../../wire/sshd.ts';
+import { hostOf } from '../../wire/hosts.ts';
 
 const host = hostOf('node', {
   transport: 'openssh',

@@ -2,7 +2,7 @@ import { DEFAULTS } from '../../../src/inventory/defaults.ts';
 import type { Host, SshSettings } from '../../../src/model/inventory.ts';
 import { clientConfig } from '../../../src/ssh/clientConfig.ts';
 import { defaultLogin, route } from '../../../src/ssh/route.ts';
-import { hostOf } from '../../wire/sshd.ts';
+import { hostOf } from '../../wire/hosts.ts';
 
 const home = '/home/me';
 const usual: Partial<SshSettings> = { ...defaultLogin(home), become: { method: 'none' } };

@@ -1,5 +1,4 @@
 import { expect, test } from '@jest/globals';
-import { plainLine, plainText } from '../../../src/ui/plainText.ts';
 import { coveredMilliseconds } from '../../../src/ui/spans.ts';
 import { counted, rate, seconds, size, someOf } from '../../../src/ui/words.ts';
 
@@ -29,23 +28,4 @@ test('time that several spans cover counts once', () => {
     { start: 24, end: 30 },
   ];
   expect(coveredMilliseconds(spans)).toBe(20);
-});
-
-test.each([
-  ['\x1b[31mred\x1b[0m', 'red'],
-  ['\x1b]8;;http://x\x1b\\link\x1b]8;;\x07', 'link'],
-  ['a\x1b]0;open\nnext', 'a\nnext'],
-  ['50 %\r100 %\r\n', '50 %\n100 %\n'],
-  ['\x9b2Jx\x85', 'x'],
-  ['keeps\ttabs, ümläute, 漢字 and 🙂', 'keeps\ttabs, ümläute, 漢字 and 🙂'],
-  ['x\x1b', 'x'],
-])('%j is shown as %j', (text, expected) => {
-  expect(plainText(text)).toBe(expected);
-});
-
-test('a line of a megabyte of escapes takes no time worth telling', () => {
-  const { user } = process.cpuUsage();
-  plainText(`${'\x1b['.repeat(250_000)}${'\x1b]'.repeat(250_000)}${' '.repeat(500_000)}`);
-  plainLine(`${' '.repeat(500_000)}x`);
-  expect((process.cpuUsage().user - user) / 1000).toBeLessThan(500);
 });

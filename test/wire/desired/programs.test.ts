@@ -1,5 +1,4 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
@@ -9,18 +8,12 @@ import type { VersionedName } from '../../../src/model/inventory.ts';
 import type { Resource } from '../../../src/model/resource.ts';
 import { host, inventory } from '../../unit/desired/inventories.ts';
 import { templates } from '../../unit/desired/templates.ts';
+import { bin, programPath, run, textAt, versionsOf } from './binaries.ts';
 
 /**
  * The real programs, as built for the lab, must know every flag and every key that kbin writes. Nothing is started.
  * Skipped where the artifacts are not built (scripts/demo builds them).
  */
-const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
-const bin = join(process.env['KBIN_LAB_CACHE'] ?? '/var/cache/kbin-lab', 'artifacts/bin');
-const versionsOf = (component: VersionedName): string[] => {
-  const folder = join(bin, component);
-  return existsSync(folder) ? readdirSync(folder).filter((version) => existsSync(join(folder, version, arch))) : [];
-};
-
 const scratch = mkdtempSync(join(tmpdir(), 'kbin-programs-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
@@ -29,17 +22,6 @@ function resourcesWith(component: VersionedName, version: string): Resource[] {
   const hosts = [host('a', '10.0.0.1'), host('b', '10.0.0.2')];
   const versions = { ...inventory([]).versions, [component]: version };
   return desired(inventory(hosts, { versions }), templates).hosts['a'] ?? [];
-}
-
-function textAt(resources: readonly Resource[], path: string): string {
-  const file = resources.find((resource) => resource.kind === 'file' && resource.path === path);
-  if (file?.kind !== 'file' || !('text' in file.body)) throw new Error(`no text at ${path}`);
-  return file.body.text;
-}
-
-function run(program: string, args: readonly string[]): { status: number | null; output: string } {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', timeout: 60_000 });
-  return { status, output: `${stdout}${stderr}` };
 }
 
 const PROGRAMS: readonly { component: VersionedName; name: string; unit?: string }[] = [
@@ -54,10 +36,8 @@ const PROGRAMS: readonly { component: VersionedName; name: string; unit?: string
 ];
 
 const built = PROGRAMS.flatMap((row) => versionsOf(row.component).map((version) => ({ ...row, version }))).filter(
-  (row) => existsSync(join(bin, row.component, row.version, arch, row.name)),
+  (row) => existsSync(programPath(row.component, row.version, row.name)),
 );
-const programPath = (component: VersionedName, version: string, name: string): string =>
-  join(bin, component, version, arch, name);
 
 if (built.length === 0) {
   test.skip(`no artifacts in ${bin}: the real programs were not asked`, () => undefined);

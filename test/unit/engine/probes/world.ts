@@ -8,7 +8,7 @@ import type { ProbeContext } from '../../../../src/engine/probes/probe.ts';
 import { KbinError } from '../../../../src/errors.ts';
 import type { Event } from '../../../../src/model/event.ts';
 import type { HostName, Inventory, Json } from '../../../../src/model/inventory.ts';
-import type { Command, Connection, Output, PkiStore } from '../../../../src/model/ports.ts';
+import type { Command, Connection, Output, Pki } from '../../../../src/model/ports.ts';
 import { Secret } from '../../../../src/model/secret.ts';
 import type { Certificates, Pair } from './certificates.ts';
 import { connected } from './channel.ts';
@@ -88,7 +88,7 @@ export class World {
       if (pair === undefined) throw new KbinError('PKI', `no certificate "${certificate}"`);
       return new Secret(part === 'key' ? pair.key : pair.cert);
     },
-  } as Partial<PkiStore> as PkiStore;
+  } as Partial<Pki> as Pki;
 
   #connect(host: HostName): Connection {
     return {
