@@ -42,7 +42,7 @@ export function identityOf(args: Arguments): AskIdentity {
   return async ({ what, kind, evidence = [] }) => {
     if (kind === 'passphrase') return { passphrase: passphrase ?? (await typed(what)) };
     if (file !== undefined) return readIdentity(file, passphrase);
-    throw new KbinError('PKI', `${what}: an age identity is needed to open it`, {
+    throw new KbinError('PKI', `${what}, and no age identity was named`, {
       hint: `Name its file: --identity FILE, or ${IDENTITY_VARIABLE}.`,
       evidence,
     });
@@ -65,9 +65,9 @@ export function unlockOf(args: Arguments): Unlock {
 }
 
 async function typed(what: string): Promise<Secret> {
-  const passphrase = await askPassword(`${what}. Passphrase:`);
+  const passphrase = await askPassword(`Passphrase (${what}):`);
   if (passphrase !== undefined) return passphrase;
-  throw new KbinError('PKI', `${what}: a passphrase is needed to open it, and none was typed`, {
+  throw new KbinError('PKI', `${what}, and no passphrase was typed`, {
     hint: `Run it on a terminal, or put the passphrase into ${PASSPHRASE_VARIABLE}.`,
   });
 }

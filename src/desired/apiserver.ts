@@ -121,6 +121,7 @@ export function apiserverResources(context: Context): Resource[] {
   const readOnce = [...audit.files, ...authentication.files, ...encryption.files, ...kubeletCa(context)];
   return [
     ...audit.directories,
+    ...encryption.plugins,
     apiserver,
     ...Object.values<Pair>({ ...pairs }),
     etcdCa,

@@ -4,12 +4,12 @@ import { KbinError } from '../errors.ts';
 import { ENCRYPTION } from '../model/encryption.ts';
 import { hasRole, hostsWith, isNode, type Host, type HostName } from '../model/inventory.ts';
 import type { ProbeName } from '../model/phase.ts';
-import type { CertificateName, CertSpec, Rotation, RotationStage } from '../model/pki.ts';
+import { generationOf, type CertificateName, type CertSpec, type Rotation, type RotationStage } from '../model/pki.ts';
 import { stepsOf } from '../model/plan.ts';
 import type { NextGeneration } from '../model/ports.ts';
 import { certificateSpecs } from '../pki/catalog.ts';
 import { execute, prepare, type Prepared } from './deploy.ts';
-import { beforeEncryption } from './encryptionRotation.ts';
+import { beforeEncryption, begunAnew } from './encryptionRotation.ts';
 import type { Engine } from './engine.ts';
 import { PUBLISHED_AUTHORITIES, publishedAuthorities } from './publishedAuthorities.ts';
 import { rewriteStored } from './rewrite.ts';
@@ -26,6 +26,8 @@ export interface RotationOptions {
   tell: (line: string) => void;
   /** How long every gate waits, instead of its own limit. */
   gateSeconds?: number;
+  /** The authority that is to be the next generation; kbin makes one without. */
+  given?: NonNullable<NextGeneration['given']>;
 }
 
 /** The authority and every authority below it, the key pair or the encryption, as the inventory wants them now. */
@@ -49,9 +51,13 @@ export async function rotationUnderWay({ pki }: Engine, name: CertificateName): 
   const other = rotations.find((rotation) => rotation.name !== name);
   if (other === undefined) return rotations[0];
   const title = ROTATIONS[other.name]?.title ?? other.name;
-  throw new KbinError('PKI', `${title} is being rotated (stage ${stageWord(other.name, other.stage)}), and one thing is rotated at a time`, {
-    hint: `Finish that rotation first.`,
-  });
+  throw new KbinError(
+    'PKI',
+    `${title} is being rotated (stage ${stageWord(other.name, other.stage)}), and one thing is rotated at a time`,
+    {
+      hint: `Finish that rotation first.`,
+    },
+  );
 }
 
 /** Hosts that these gates ask; the others ask all. */
@@ -164,13 +170,28 @@ async function assertSettled(engine: Engine): Promise<void> {
   });
 }
 
+/** @throws KbinError PKI when an authority was given, and the rotation that is under way leads to another one. */
+async function assertSameGiven({ pki }: Engine, { name, stage }: Rotation, { given }: RotationOptions): Promise<void> {
+  if (given === undefined) return;
+  const certificate = stage === 'trust' ? generationOf(name, 'next') : name;
+  const underWay = await pki.read({ certificate, part: 'certificate' });
+  if (underWay.reveal() === given.pem) return;
+  throw new KbinError('PKI', `${ROTATIONS[name]?.title ?? name} is being rotated already, to another one`, {
+    hint: 'Finish that rotation first, without a certificate; then begin the next.',
+  });
+}
+
 /** The change of the store with which a stage begins. */
-async function enter(engine: Engine, name: CertificateName, stage: RotationStage): Promise<Rotation> {
+async function enter(
+  engine: Engine,
+  name: CertificateName,
+  { stage, given }: { stage: RotationStage; given?: NextGeneration['given'] },
+): Promise<Rotation> {
   const { pki, clock } = engine;
   switch (stage) {
     case 'trust':
       await assertSettled(name === ENCRYPTION ? await beforeEncryption(engine) : engine);
-      return pki.begin(nextGeneration(engine, name), clock.now());
+      return pki.begin({ ...nextGeneration(engine, name), ...(given === undefined ? {} : { given }) }, clock.now());
     case 'sign':
       return pki.promote(name);
     case 'untrust':
@@ -184,13 +205,15 @@ async function enter(engine: Engine, name: CertificateName, stage: RotationStage
  */
 export async function rotate(engine: Engine, name: CertificateName, options: RotationOptions): Promise<number> {
   const { pki } = engine;
-  const underWay = await rotationUnderWay(engine, name);
+  const underWay = await begunAnew(engine, await rotationUnderWay(engine, name));
+  if (underWay !== undefined) await assertSameGiven(engine, underWay, options);
   const last = STAGES.indexOf(options.until ?? 'untrust');
   const first = underWay === undefined ? 0 : STAGES.indexOf(underWay.stage);
   let changed = 0;
   for (const [index, stage] of STAGES.entries()) {
     if (index < first || index > last) continue;
-    const rotation = index === first && underWay !== undefined ? underWay : await enter(engine, name, stage);
+    const rotation =
+      index === first && underWay !== undefined ? underWay : await enter(engine, name, { ...options, stage });
     options.tell(`${ROTATIONS[name]?.title ?? name}: ${stageWord(name, stage)}`);
     changed += await carryOut(engine, rotation, options);
   }

@@ -104,6 +104,8 @@ export interface NextGeneration {
   keyPairs: KeyPairSpec[];
   /** How stored objects are to be encrypted, when that is what is rotated. */
   encryption?: Encryption;
+  /** The next generation of the rotated authority, when it is not to be made: PEM texts, `above` up to its root. */
+  given?: { pem: string; above: readonly string[]; key: Secret };
 }
 
 /** How an artifact travels. */

@@ -73,6 +73,8 @@ export interface HostProgram extends Base {
   path: string;
   /** Name of the package to install, for the message. */
   package: string;
+  /** What to do instead where it comes from no package, such as the socket of a plugin. */
+  fix?: string;
 }
 
 export interface Image extends Base {

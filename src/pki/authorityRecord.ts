@@ -28,5 +28,5 @@ export const recordText = ({ isKeyOutside, above }: AuthorityRecord): string | u
 /** Said wherever kbin would have to sign. */
 export const keyIsOutside = (name: CertificateName): KbinError =>
   new KbinError('PKI', `the key of ${name} is kept outside: kbin cannot sign with it`, {
-    hint: 'Write requests (kbin certs csr), have them signed, and bring the certificates back (kbin certs import).',
+    hint: 'What the cluster needs is asked for with kbin certs csr and brought back with kbin certs import; anything else is signed where the key is.',
   });

@@ -21,7 +21,10 @@ export const leafOf = (text: string): string => certificatesIn(text)[0] ?? text;
 
 /** Throws an Error unless the text is one certificate, or a leaf with those that lead to its authority in their order. */
 export function readChain(text: string): Chain {
-  const [first = text, ...others] = certificatesIn(text);
+  const blocks = certificatesIn(text);
+  if ((text.match(/-----BEGIN /g) ?? []).length > blocks.length)
+    throw new Error('holds more than one PEM block, and something beside them');
+  const [first = text, ...others] = blocks;
   const own = readCertificate(first);
   // Whoever reads an authority's file takes one certificate (REFERENCE 1.2: cluster-signing).
   if (own.x509.ca && others.length > 0) throw new Error('holds more than one PEM block');

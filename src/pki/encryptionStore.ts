@@ -114,12 +114,16 @@ const UNCHANGED: Readonly<Record<string, string>> = {
   kms: 'the key is the KMS’s own, and the provider stays the same: rotate the key there',
 };
 
-/** The next generation as a file of the store, not yet written. Throws PKI where it would change nothing. */
+/**
+ * The next generation as a file of the store, not yet written. One that nothing is encrypted with yet may be replaced.
+ * Throws PKI where it would change nothing.
+ */
 export function nextEncryption(directory: string, wanted: Encryption, now: number): NewFile {
   const before = readGenerations(directory);
   const unchanged = UNCHANGED[wanted.provider];
-  if (unchanged !== undefined && before.current !== undefined && isSameEncryption(before.current, wanted)) {
+  const { current, next } = before;
+  if (unchanged !== undefined && next === undefined && current !== undefined && isSameEncryption(current, wanted)) {
     throw new KbinError('PKI', unchanged, { hint: 'Change encryption in the inventory first.' });
   }
-  return fileOf('next', made(wanted, now, before));
+  return { ...fileOf('next', made(wanted, now, before)), isPermanent: next === undefined };
 }

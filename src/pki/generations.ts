@@ -2,17 +2,20 @@ import { join, relative } from 'node:path';
 import { KbinError } from '../errors.ts';
 import { ENCRYPTION } from '../model/encryption.ts';
 import { generationOf, type CertificateName, type CertSpec, type Generation, type Rotation } from '../model/pki.ts';
-import type { NextGeneration, ProbeIdentity } from '../model/ports.ts';
+import type { NextGeneration } from '../model/ports.ts';
 import { Secret } from '../model/secret.ts';
+import { keyIsOutside } from './authorityRecord.ts';
+import { presentedBy } from './chain.ts';
 import { clusterIdOf, CLUSTER_ID } from './clusterId.ts';
 import { nextEncryption } from './encryptionStore.ts';
-import { issueCertificate } from './issue.ts';
-import { newKeyPair, privatePem } from './keys.ts';
+import { type Issuer, issuerFrom } from './issue.ts';
+import { parsePrivateKey } from './keys.ts';
 import { finishPending, type NewFile, writeTogether } from './journal.ts';
 import { filesOf, placesOf } from './layout.ts';
 import { type Keyring, lockedKey, readLock } from './lock.ts';
 import { makeCertificates, makeKeyPair } from './make.ts';
-import { damaged, readAuthority, readText } from './stored.ts';
+import { authorityFiles } from './outside/authorityFiles.ts';
+import { damaged, readPair, readText } from './stored.ts';
 
 /** Rotations under way; beside the pairs, and written together with them. */
 const RECORD = 'rotations.json';
@@ -39,7 +42,8 @@ const recordFile = (rotations: Rotations): NewFile => ({
   isPermanent: false,
 });
 
-function underWay(directory: string, name: CertificateName): Rotation {
+/** Throws PKI when it is not being rotated. */
+export function underWay(directory: string, name: CertificateName): Rotation {
   const rotation = readRotations(directory)[name];
   if (rotation !== undefined) return rotation;
   throw new KbinError('PKI', `${name} is not being rotated`, { hint: 'Begin with its first stage, trust.' });
@@ -62,6 +66,20 @@ const asNext = (spec: CertSpec, members: readonly CertificateName[]): CertSpec =
   ...(spec.ca === undefined ? {} : { ca: members.includes(spec.ca) ? generationOf(spec.ca, 'next') : spec.ca }),
 });
 
+/** The next generation of an authority as it was given: ready to sign, and its files, not yet written. */
+async function nextGiven(
+  directory: string,
+  name: CertificateName,
+  { pem, above, key }: NonNullable<NextGeneration['given']>,
+): Promise<{ issuer: Issuer; files: NewFile[] }> {
+  const next = generationOf(name, 'next');
+  const issuer = issuerFrom(next, pem, parsePrivateKey(key.reveal()));
+  return {
+    issuer: above.length === 0 ? issuer : { ...issuer, presented: presentedBy(pem, above) },
+    files: await authorityFiles({ name: next, pem, above, key }, readLock(directory)),
+  };
+}
+
 /** Makes the next generation of an authority with those below it, or of a key pair. The cluster keeps its identity. */
 export async function beginRotation(
   directory: string,
@@ -71,21 +89,30 @@ export async function beginRotation(
   const { now } = signing;
   await finishPending(directory);
   const rotations = readRotations(directory);
-  if (rotations[next.name] !== undefined) {
+  const before = rotations[next.name];
+  // An encryption key with which nothing is written yet may be another one still.
+  const isReplaced = next.encryption !== undefined && before?.stage === 'trust';
+  if (before !== undefined && !isReplaced) {
     throw new KbinError('PKI', `${next.name} is being rotated already`, { hint: 'Go on with that rotation.' });
   }
   const certificates = [...next.authorities, ...next.keyPairs].map(({ name }) => name);
   const members = [...certificates, ...(next.encryption === undefined ? [] : [ENCRYPTION])];
   const missing = members.find((member) => filesOf(directory, member).length === 0);
   if (missing !== undefined) throw new KbinError('PKI', `${missing} is missing: there is nothing to rotate`);
-  const specs = next.authorities.map((spec) => asNext(spec, members));
-  const made = await makeCertificates(directory, specs, signing);
+  const outside = next.authorities.find(({ name }) => readPair(directory, name).stored.isKeyOutside === true);
+  if (outside !== undefined) throw keyIsOutside(outside.name);
+  const given = next.given === undefined ? undefined : await nextGiven(directory, next.name, next.given);
+  const own = next.authorities.filter(({ name }) => given === undefined || name !== next.name);
+  const specs = own.map((spec) => asNext(spec, members));
+  const issuers = given === undefined ? [] : [given.issuer];
+  const made = await makeCertificates(directory, specs, { ...signing, issuers });
   const pairs = await Promise.all(
     next.keyPairs.map((spec) => makeKeyPair({ ...spec, name: generationOf(spec.name, 'next') })),
   );
   const rotation: Rotation = { name: next.name, members, stage: 'trust', startedAt: now };
   const id = clusterIdOf(directory);
   await writeTogether(directory, [
+    ...(given?.files ?? []),
     ...made.files,
     ...pairs.flatMap(({ files }) => files),
     ...(next.encryption === undefined ? [] : [nextEncryption(directory, next.encryption, now)]),
@@ -159,37 +186,5 @@ export async function endRotation(directory: string, name: CertificateName): Pro
 }
 
 /** Where the generation is that this rotation has retired. */
-const retiredFolder = (directory: string, { startedAt }: Rotation): string =>
+export const retiredFolder = (directory: string, { startedAt }: Rotation): string =>
   join(directory, RETIRED, new Date(startedAt).toISOString().replaceAll(/[:.]/g, '-'));
-
-/** A client certificate for probes: the key exists in memory only, and nothing of it is written down. */
-export async function probeIdentity(
-  directory: string,
-  { authority, generation, commonName }: ProbeIdentity,
-  { now, keyring }: { now: number; keyring: Keyring },
-): Promise<{ certificate: string; key: Secret }> {
-  const issuer =
-    generation === 'retired'
-      ? await readAuthority(
-          retiredFolder(directory, underWay(directory, authority)),
-          generationOf(authority, 'old'),
-          keyring,
-        )
-      : await readAuthority(directory, generationOf(authority, generation), keyring);
-  const keys = await newKeyPair(PROBE.algorithm);
-  const certificate = issueCertificate({ ...PROBE, commonName }, keys, { issuer, now });
-  return { certificate, key: new Secret(privatePem(keys.privateKey)) };
-}
-
-/** It ends after a day: hosts whose clocks differ must take it. */
-const PROBE: CertSpec = {
-  name: 'probe',
-  isAuthority: false,
-  commonName: '',
-  organizations: [],
-  dnsNames: [],
-  ipAddresses: [],
-  usages: ['client'],
-  days: 1,
-  algorithm: 'ECDSA-P256',
-};

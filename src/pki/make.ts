@@ -12,13 +12,21 @@ import { readAuthority } from './stored.ts';
 // Enough at once to keep Node's thread pool busy with key generation.
 const KEYS_AT_ONCE = 64;
 
+export interface Signing {
+  /** Milliseconds since the epoch. */
+  now: number;
+  keyring: Keyring;
+  /** Authorities that are not in the store yet. */
+  issuers?: readonly Issuer[];
+}
+
 /** Certificates and their keys as files of the store, not yet written; each is signed by one before it or of the store. */
 export async function makeCertificates(
   directory: string,
   specs: readonly CertSpec[],
-  { now, keyring }: { now: number; keyring: Keyring },
+  { now, keyring, issuers: known = [] }: Signing,
 ): Promise<{ files: NewFile[]; stored: StoredCertificate[] }> {
-  const issuers = new Map<CertificateName, Issuer>();
+  const issuers = new Map<CertificateName, Issuer>(known.map((issuer) => [issuer.name, issuer]));
   const lock = readLock(directory);
   const issuerOf = async ({ ca }: CertSpec): Promise<Issuer | null> => {
     if (ca === undefined) return null;

@@ -128,7 +128,7 @@ interface Swap {
 function swap(staging: string, { pki, ledger }: BackupPlaces, { backup, there, now }: Swap): string[] {
   const stamp = new Date(now).toISOString().replaceAll(/[:.]/g, '-');
   const isOther = there.size > 0 && idOf(pki) !== backup.clusterId;
-  const aside = replace(join(staging, PKI), realPlace(pki), stamp);
+  const aside = isSame(backup, there, PKI) ? [] : replace(join(staging, PKI), realPlace(pki), stamp);
   const present = there.get(LEDGER);
   const isLedgerLeft = backup.files.has(LEDGER) ? present !== undefined && !differs(backup, LEDGER, present) : !isOther;
   if (!isLedgerLeft) aside.push(...replaceLedger(backup, ledger, stamp));

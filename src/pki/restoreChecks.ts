@@ -28,8 +28,13 @@ export function filesThere({ pki, ledger }: BackupPlaces): Map<string, Present> 
 export const differs = ({ files }: Backup, place: string, { body }: Present): boolean =>
   files.get(place)?.body.equals(body) !== true;
 
-export const isSame = (backup: Backup, there: ReadonlyMap<string, Present>): boolean =>
-  there.size === backup.files.size && [...there].every(([place, present]) => !differs(backup, place, present));
+/** True when the same files are there, all of them or those below one folder. */
+export function isSame(backup: Backup, there: ReadonlyMap<string, Present>, folder?: string): boolean {
+  const isAsked = (place: string): boolean => folder === undefined || place.startsWith(`${folder}/`);
+  const own = [...there].filter(([place]) => isAsked(place));
+  const wanted = [...backup.files.keys()].filter(isAsked);
+  return own.length === wanted.length && own.every(([place, present]) => !differs(backup, place, present));
+}
 
 /** Throws REFUSED where something would have to go that the backup does not know. */
 export function refuseLoss(backup: Backup, { pki }: BackupPlaces, there: ReadonlyMap<string, Present>): void {

@@ -20,13 +20,14 @@ import { keyIsOutside, parseAuthorityRecord } from './authorityRecord.ts';
 import { readChain } from './chain.ts';
 import { clusterIdOf } from './clusterId.ts';
 import { issueEncryption, listEncryption, readEncryptionDocument, storedEncryption } from './encryptionStore.ts';
-import { beginRotation, distrust, endRotation, probeIdentity, promote, readRotations } from './generations.ts';
+import { beginRotation, distrust, endRotation, promote, readRotations } from './generations.ts';
 import { finishPending, systemCode, writeTogether } from './journal.ts';
 import { PRIVATE_LABELS } from './keys.ts';
 import { filesOf, placesOf } from './layout.ts';
 import { type Keyring, keyringOf, type Unlock } from './lock.ts';
 import { makeCertificates, makeKeyPair } from './make.ts';
 import { fromPem } from './pem.ts';
+import { probeIdentity } from './probeIdentity.ts';
 import { damaged, readingFrom, readPair, readStore, readText } from './stored.ts';
 
 /**
@@ -43,7 +44,8 @@ export function openPkiStore(directory: string, { unlock }: { unlock?: Unlock } 
     last = result.catch(() => undefined);
     return result;
   };
-  const issueAll = (specs: CertSpec[], now: number) => exclusively(() => issueSpecs(directory, specs, { now, keyring }));
+  const issueAll = (specs: CertSpec[], now: number) =>
+    exclusively(() => issueSpecs(directory, specs, { now, keyring }));
   return {
     list: () => guarded(directory, async () => ({ ...(await listStore(directory)), ...listEncryption(directory) })),
     issueAll,

@@ -45,7 +45,10 @@ export function encryptionFindings(ground: Ground): Finding[] {
       severity: facts.local.encryption === undefined ? 'warning' : 'error',
       hosts: hostsWith(inventory, 'control-plane').map(({ name }) => name),
       message: `encrypted in etcd: ${encryptionText(own)}; the inventory wants ${encryptionText(inventory.encryption)}`,
-      fix: 'kbin certs rotate-encryption carries it out, object by object; a deploy does not.',
+      fix:
+        facts.local.encryption?.old === undefined
+          ? 'kbin certs rotate-encryption carries it out, object by object; a deploy does not.'
+          : 'A rotation to the former is under way: put encryption back, end it with kbin certs rotate-encryption, then change it.',
     },
   ];
 }

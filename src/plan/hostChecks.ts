@@ -102,7 +102,7 @@ const checkPrograms: HostCheck = (host, facts, { desired }) => {
   );
   const provided = (desired.hosts[host.name] ?? []).flatMap((resource) =>
     resource.kind === 'host-program' && facts.paths[resource.path] === undefined
-      ? [error('programs', `has no ${resource.path}`, `Install the package ${resource.package}.`)]
+      ? [error('programs', `has no ${resource.path}`, resource.fix ?? `Install the package ${resource.package}.`)]
       : [],
   );
   return [...missing, ...provided];

@@ -1,10 +1,11 @@
 import { expect, test } from '@jest/globals';
 import { rotate } from '../../src/engine/rotation.ts';
-import { EXIT_CODES, exitCodeOf } from '../../src/errors.ts';
+import { EXIT_CODES, exitCodeOf, KbinError } from '../../src/errors.ts';
 import { ENCRYPTION } from '../../src/model/encryption.ts';
 import type { RotationStage } from '../../src/model/pki.ts';
 import { stepsOf } from '../../src/model/plan.ts';
 import { unconverged } from './converged.ts';
+import { file } from './disk.ts';
 import { aftermath, FAULT_KINDS, faultsOf, mend } from './faultCase.ts';
 import { secretsIn, textsOf, watchFiles } from './invariants.ts';
 import { describeFault } from './operations.ts';
@@ -17,6 +18,10 @@ const wanting = (encryption: string, text: string = INVENTORIES.stacked): string
 
 async function running(text: string = INVENTORIES.stacked): Promise<Site> {
   const site = new Site(text);
+  for (const { disk } of site.world.machines) {
+    // Of KMS plugins.
+    for (const name of ['vault', 'wrong', 'right']) disk.put(`/run/${name}.sock`, file(''));
+  }
   const { exitCode, error } = await site.deploy();
   expect([exitCode, error, site.world.broken]).toEqual([0, undefined, []]);
   return site;
@@ -98,6 +103,39 @@ test.each([
   expect((await rotateIn(site)).exitCode).toBe(0);
   expect(under(site)).toEqual([expect.stringMatching(/^secretbox /)]);
   expect(site.world.broken).toEqual([]);
+});
+
+test('a next key that nothing is written with yet may be another one; later it may not', async () => {
+  const kms = '{ provider: kms, kms: { name: vault, endpoint: "unix:///run/wrong.sock" } }';
+  const site = await running(wanting('{ provider: none }'));
+  site.rewrite(wanting(kms));
+  expect((await rotateIn(site, 'trust')).exitCode).toBe(0);
+  site.rewrite(wanting(kms.replace('wrong', 'right')));
+  expect((await site.deploy()).exitCode).toBe(EXIT_CODES.PREFLIGHT);
+  expect((await rotateIn(site, 'sign')).exitCode).toBe(0);
+  expect(site.certificates.encryption.get('current')?.kms?.endpoint).toBe('unix:///run/right.sock');
+  expect(under(site)).toEqual(['kms vault']);
+  site.rewrite(INVENTORIES.stacked);
+  const refused = await rotateIn(site);
+  expect([refused.exitCode, String((refused.error as KbinError).evidence)]).toEqual([
+    EXIT_CODES.PREFLIGHT,
+    expect.stringContaining('A rotation to the former is under way'),
+  ]);
+  site.rewrite(wanting(kms.replace('wrong', 'right')));
+  expect((await rotateIn(site)).exitCode).toBe(0);
+  expect([await aftermath(site), site.world.broken]).toEqual([[], []]);
+});
+
+test('an API server is not told of a KMS plugin that is not there', async () => {
+  const site = await running();
+  site.world.machine('cp-3').disk.remove('/run/vault.sock');
+  site.rewrite(wanting('{ provider: kms, kms: { name: vault, endpoint: "unix:///run/vault.sock" } }'));
+  const { exitCode, error } = await rotateIn(site);
+  expect([exitCode, (error as KbinError).evidence]).toEqual([
+    EXIT_CODES.PREFLIGHT,
+    ['cp-3: has no /run/vault.sock [programs]. Start the KMS plugin vault there; kbin does not run it.'],
+  ]);
+  expect([...site.certificates.encryption.keys()]).toEqual(['current']);
 });
 
 test('a cluster that began without encryption gets it', async () => {

@@ -203,7 +203,10 @@ export class MemoryPki implements Pki {
     const members = [...certified, ...(encryption === undefined ? [] : [ENCRYPTION])];
     const rotation: Rotation = { name, members, stage: 'trust', startedAt: now };
     const script = function* (): Script<Rotation> {
-      if (certificates.rotations.has(name)) throw new KbinError('PKI', `${name} is being rotated already`);
+      const isReplaced = encryption !== undefined && certificates.rotations.get(name)?.stage === 'trust';
+      if (certificates.rotations.has(name) && !isReplaced) {
+        throw new KbinError('PKI', `${name} is being rotated already`);
+      }
       const made = new Map<CertificateName, Kept>();
       for (const spec of authorities) {
         const ca = spec.ca === undefined ? undefined : generationOf(spec.ca, 'next');

@@ -103,7 +103,12 @@ export class Lab {
   async kubectlWith(environment: Record<string, string>, inventory: string, ...args: string[]): Promise<Result> {
     const file = join(this.home, 'kubeconfig');
     this.must(await this.kbin(['kubeconfig', '-i', inventory, '-o', file], { environment }));
-    return execute(SCRIPT, ['exec', '--name', this.name, '--', KUBECTL, '--kubeconfig', file, ...args]);
+    return this.kubectlAs(file, ...args);
+  }
+
+  /** kubectl of whoever holds this kubeconfig. */
+  kubectlAs(kubeconfig: string, ...args: string[]): Promise<Result> {
+    return this.script('exec', '--', KUBECTL, '--kubeconfig', kubeconfig, ...args);
   }
 
   /** Names of the Nodes that are Ready now. */

@@ -15,7 +15,7 @@ export async function importAuthority(store: OutsideStore, args: Arguments): Pro
       hint: `There are ${names.join(', ')}.`,
     });
   checkVacancy(store, [name]);
-  const given = givenAuthority(await filesOf(args), authorityWish(name, store));
+  const given = givenAuthority(await authorityFilesOf(args), authorityWish(name, store));
   if ('faults' in given)
     throw faultsError(given.faults, 'Give the certificate of an authority that may sign this, its own key, and with --chain those above it.');
   checkDependents(store, given);
@@ -25,10 +25,11 @@ export async function importAuthority(store: OutsideStore, args: Arguments): Pro
   return 0;
 }
 
-async function filesOf(args: Arguments): Promise<AuthorityFiles> {
+/** The files that the options name. Throws USAGE without a certificate. */
+export async function authorityFilesOf(args: Arguments): Promise<AuthorityFiles> {
   const [certificate, key, chain] = [text(args, 'cert'), text(args, 'key'), text(args, 'chain')];
   if (certificate === undefined)
-    throw new KbinError('USAGE', '--authority needs --cert', { hint: 'Name the file with the certificate of the authority.' });
+    throw new KbinError('USAGE', 'the certificate of the authority is missing: --cert', { hint: 'Name the file with the certificate of the authority.' });
   return {
     certificate: { label: certificate, text: await readInput(certificate) },
     ...(key === undefined ? {} : { key: { label: key, text: await readSecret(key) } }),

@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { KbinError } from '../../errors.ts';
+import type { CertificateName } from '../../model/pki.ts';
 import { certificateSpecs } from '../../pki/catalog.ts';
 import type { NamedText } from '../../pki/outside/givenAuthority.ts';
 import { pendingRequests } from '../../pki/outside/requests.ts';
@@ -20,11 +21,18 @@ export async function importSigned(store: OutsideStore, paths: readonly string[]
   if (faults.length > 0) throw faultsError(faults, 'Have them signed again as requests.json says, or take them out.');
   await placeSigned(store.directory, accepted);
   notes.forEach(warn);
-  if (known.length > 0) say(`In the store already: ${known.join(', ')}.`);
+  if (known.length > 0) say(`In the store already: ${summary(known)}.`);
   const waiting = pending.size - accepted.length;
   const left = waiting === 0 ? '' : ` ${waiting} ${waiting === 1 ? 'request waits' : 'requests wait'} still.`;
-  if (accepted.length > 0) say(`Imported: ${accepted.map(({ name }) => name).join(', ')}.${left} kbin deploy brings them to the hosts.`);
+  if (accepted.length > 0) say(`Imported: ${summary(accepted.map(({ name }) => name))}.${left} kbin deploy brings them to the hosts.`);
   return 0;
+}
+
+/** Names by their rows; a row of several hosts with their number. */
+function summary(names: readonly CertificateName[]): string {
+  const rowOf = (name: CertificateName): string => name.split('@')[0] ?? '';
+  const rows = [...new Set(names.map(rowOf))].map((row) => [row, names.filter((name) => rowOf(name) === row)] as const);
+  return rows.map(([row, own]) => (own.length === 1 ? own.join() : `${row} of ${own.length} hosts`)).join(', ');
 }
 
 const namedText = async (label: string): Promise<NamedText> => ({ label, text: await readInput(label) });

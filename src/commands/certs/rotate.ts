@@ -8,6 +8,7 @@ import { FLEET_OPTIONS, INVENTORY_OPTION, flag, number, text, type Arguments, ty
 import { assertWanted } from '../deploy.ts';
 import { withRun, type RunSession } from '../run.ts';
 import { IDENTITY_OPTION } from '../unlock.ts';
+import { givenNext } from './rotateTo.ts';
 
 const OPTIONS: Record<string, Option> = {
   ...INVENTORY_OPTION,
@@ -59,8 +60,10 @@ const AFTERWARDS: Readonly<Record<CertificateName, string>> = {
   ca: 'Kubeconfigs that were handed out hold the old CA: issue them again (kbin kubeconfig, kbin kubeconfig issue).',
 };
 
-function rotateIn(session: RunSession, name: CertificateName, args: Arguments): Promise<number> {
+async function rotateIn(session: RunSession, name: CertificateName, args: Arguments): Promise<number> {
   if (flag(args, 'status')) return tellStatus(session, name);
+  const given = await givenNext(session.engine, name, args);
+  for (const note of given?.notes ?? []) session.print(`warning: ${note}`);
   const asked = text(args, 'stage');
   const until = STAGES.find((stage) => stageWord(name, stage) === asked);
   const gateSeconds = number(args, 'gate-seconds');
@@ -69,6 +72,7 @@ function rotateIn(session: RunSession, name: CertificateName, args: Arguments): 
       ...(until === undefined ? {} : { until }),
       ...(gateSeconds === undefined ? {} : { gateSeconds }),
       restartsWorkloads: flag(args, 'restart-workloads'),
+      ...(given === undefined ? {} : { given }),
       agree: async (_, prepared) => {
         if (!flag(args, 'yes')) await assertWanted(session, prepared);
       },
@@ -101,6 +105,9 @@ export const rotateCa: Command = {
       default: false,
     },
     ca: { type: 'string', describe: 'which', required: true, choices: Object.keys(AUTHORITIES) },
+    cert: { type: 'string', describe: 'certificate of an authority of your own that takes its place, PEM; kbin makes one without' },
+    key: { type: 'string', describe: 'its key, PEM' },
+    chain: { type: 'string', describe: 'certificates above it up to the root, when it does not sign itself' },
   },
   run: (args) =>
     withRun(args, 'certs rotate-ca', (session) =>

@@ -2,13 +2,13 @@ import { createPublicKey } from 'node:crypto';
 import { KbinError } from '../../errors.ts';
 import { isSignedBy, type CertificateName, type StoredCertificate } from '../../model/pki.ts';
 import { Secret } from '../../model/secret.ts';
-import { recordText } from '../authorityRecord.ts';
 import type { CatalogRow } from '../catalogRow.ts';
 import { type NewFile, writeTogether } from '../journal.ts';
 import { parsePrivateKey, privatePem } from '../keys.ts';
 import { filesOf, placesOf } from '../layout.ts';
-import { lockedKey, readLock } from '../lock.ts';
+import { readLock } from '../lock.ts';
 import { guarded } from '../store.ts';
+import { authorityFiles } from './authorityFiles.ts';
 import type { GivenAuthority } from './givenAuthority.ts';
 
 /** Whose place in the store is to be filled. */
@@ -39,15 +39,15 @@ export function checkVacancy(
 
 function replacement(rows: readonly CatalogRow[], name: CertificateName): string {
   const command = ROTATED[name];
-  if (command !== undefined) return `An authority that is in use is replaced in stages: ${command}.`;
+  if (command !== undefined) return `What is in use is replaced in stages: ${command}.`;
   const above = rows.find((row) => row.name === name)?.ca;
   return above === undefined ? 'It is never replaced.' : `It is replaced when ${above} is rotated.`;
 }
 
 const ROTATED: Readonly<Record<CertificateName, string>> = {
-  ca: 'kbin certs rotate-ca --ca kubernetes',
-  'etcd-ca': 'kbin certs rotate-ca --ca etcd',
-  'front-proxy-ca': 'kbin certs rotate-ca --ca front-proxy',
+  ca: 'kbin certs rotate-ca --ca kubernetes, with --cert and --key to one of your own',
+  'etcd-ca': 'kbin certs rotate-ca --ca etcd, with --cert and --key to one of your own',
+  'front-proxy-ca': 'kbin certs rotate-ca --ca front-proxy, with --cert and --key to one of your own',
   sa: 'kbin certs rotate-sa',
 };
 
@@ -95,20 +95,9 @@ export function adopt(
 ): Promise<void> {
   return guarded(directory, async () => {
     const lock = readLock(directory);
-    const keyFile = (file: NewFile, name: CertificateName): Promise<NewFile> | NewFile => {
-      // The key of an authority below another one goes to hosts.
-      const staysHere = rows.find((row) => row.name === name)?.ca === undefined;
-      return lock !== null && staysHere ? lockedKey(lock, file) : file;
-    };
-    const files = given.map(async ({ name, pem, above, key }) => {
-      const { certificate, key: place, document } = placesOf(name);
-      const record = recordText({ isKeyOutside: key === undefined, above });
-      return [
-        { path: certificate, body: pem, isPermanent: true },
-        ...(key === undefined ? [] : [await keyFile({ path: place, body: key, isPermanent: true }, name)]),
-        ...(record === undefined ? [] : [{ path: document, body: record, isPermanent: true }]),
-      ];
-    });
+    // The key of an authority below another one goes to hosts.
+    const staysHere = (name: CertificateName): boolean => rows.find((row) => row.name === name)?.ca === undefined;
+    const files = given.map((one) => authorityFiles(one, staysHere(one.name) ? lock : null));
     await writeTogether(directory, [...(await Promise.all(files)).flat(), ...others]);
   });
 }

@@ -58,6 +58,8 @@ export interface GivenAuthority {
 }
 
 const DAY = 86_400_000;
+/** Days: what is this much shorter than it should be was not made just now. */
+const MONTH = 31;
 
 /** The authority of these files; instead, everything that is wrong with them, each as `FILE: what`. */
 export function givenAuthority(files: AuthorityFiles, wish: AuthorityWish): GivenAuthority | { faults: string[] } {
@@ -180,7 +182,7 @@ function notesOf(own: ReadCertificate, { days, now }: AuthorityWish): string[] {
   const left = Math.floor((Date.parse(own.x509.validTo) - now) / DAY);
   const end = new Date(own.x509.validTo).toISOString().slice(0, 10);
   return [
-    ...(left < days
+    ...(left + MONTH < days
       ? [`ends on ${end}, in ${left} days; the inventory's caDays are ${days}. What it signs ends with it`]
       : []),
     ...(hasNameConstraints(own)

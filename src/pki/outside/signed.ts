@@ -67,12 +67,13 @@ function foreignIn({ label, text }: NamedText, faults: string[]): Foreign[] {
 }
 
 /** Authorities are taken where they are needed between a certificate and its authority. */
-function sortOther({ label, read }: Foreign, { stored }: SigningGround, { known, faults }: Judgement): void {
+function sortOther({ label, read }: Foreign, { specs, stored }: SigningGround, { known, faults }: Judgement): void {
   const spki = sha256Hex(read.spki);
   const own = Object.values(stored).find(
     ({ spkiSha256, serial }) => spkiSha256 === spki && serial === read.x509.serialNumber,
   );
-  if (own !== undefined && !own.isAuthority) known.push(own.name);
+  // An authority that others sign for is above them, and comes with them.
+  if (own !== undefined && specs.get(own.name)?.ca !== undefined) known.push(own.name);
   else if (!read.x509.ca)
     faults.push(`${label}: ${read.commonName} is for no request that waits: its key is another one`);
 }

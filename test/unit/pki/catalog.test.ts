@@ -97,6 +97,13 @@ test('each certificate is signed by the authority of its domain', () => {
   expect(signedBy('kubelet-signer')).toEqual([]);
 });
 
+test('kubelets that ask for what they serve with get nothing of it from here', () => {
+  const certificates = { ...inventory().certificates, kubeletServing: 'kubelet' as const };
+  const names = specsOf({ certificates }).map(({ name }) => name);
+  expect(names.filter((name) => name.startsWith('kubelet-serving'))).toEqual([]);
+  expect(names).toContain('kubelet@worker-1');
+});
+
 test('validity and algorithm come from the inventory', () => {
   const certificates = {
     ...inventory().certificates,

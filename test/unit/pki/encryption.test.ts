@@ -37,7 +37,7 @@ function entries(...wanted: Encryption[]): string[] {
     (entry) =>
       `${entry.resources.join(' ')}: ${entry.providers
         .map((provider) => {
-          const [[name, own] = ['', undefined]] = Object.entries(provider);
+          const [name = '', own] = Object.entries(provider)[0] ?? [];
           return name === 'identity' || name === 'kms' ? name : `${name} ${numbers.get(own?.keys?.[0]?.name ?? '')}`;
         })
         .join(', ')}`,
@@ -189,6 +189,19 @@ test('a rotation that would change nothing is refused; another socket of the sam
   expect(await text(pki)).toContain('unix:///run/vault.sock');
   await pki.promote(ENCRYPTION);
   expect(await text(pki)).toContain('unix:///run/other.sock');
+});
+
+test('what nothing is written with yet may be replaced, also by what there is', async () => {
+  const { directory, pki } = await store(KMS);
+  await pki.begin(next(SECRETBOX), NOW + 1000);
+  const first = secretOf(directory, 'encryption-next.json');
+  await pki.begin(next(AESGCM), NOW + 2000);
+  expect(secretOf(directory, 'encryption-next.json')).not.toBe(first);
+  expect((await pki.encryption())?.next).toMatchObject(AESGCM);
+  await pki.begin(next(KMS), NOW + 3000);
+  await pki.promote(ENCRYPTION);
+  await expect(pki.begin(next(SECRETBOX), NOW + 4000)).rejects.toMatchObject({ code: 'PKI' });
+  expect(await pki.encryption()).toMatchObject({ current: KMS, old: KMS });
 });
 
 test.each([

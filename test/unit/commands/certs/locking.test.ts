@@ -154,7 +154,7 @@ describe('an identity file', () => {
     await expect(run(unlock, { identity: at('none.txt') })).rejects.toMatchObject({ code: 'PKI' });
     await expect(run(unlock)).rejects.toMatchObject({
       code: 'PKI',
-      message: 'the CA keys of this cluster are locked: an age identity is needed to open it',
+      message: 'the CA keys of this cluster are locked, and no age identity was named',
       evidence: [`recipient ${keys.recipient}`],
     });
     expect(keyFiles()).toEqual(LOCKED);

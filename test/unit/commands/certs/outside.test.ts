@@ -192,7 +192,7 @@ test.each([
   ['nothing', {}, 'kbin certs import takes one of three: files, --authority, --kubeadm'],
   ['two of them', { authority: 'ca', kubeadm: 'x' }, 'kbin certs import takes one of three: files, --authority, --kubeadm'],
   ['a key of nobody', { files: ['x'], key: 'ca.key' }, '--key needs --authority'],
-  ['an authority without a certificate', { authority: 'ca' }, '--authority needs --cert'],
+  ['an authority without a certificate', { authority: 'ca' }, 'the certificate of the authority is missing: --cert'],
   ['another authority', { authority: 'my-ca', cert: 'x' }, '--authority: this cluster has no authority my-ca'],
   ['a file that is not there', { files: ['/nowhere/x.crt'] }, /^\/nowhere\/x\.crt cannot be read/],
   ['no directory of kubeadm', { kubeadm: '/nowhere' }, '--kubeadm: /nowhere is no directory'],

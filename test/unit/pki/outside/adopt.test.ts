@@ -123,6 +123,31 @@ testWithOpenssl('a key that is lost is damage, not a key that is kept outside', 
   await expect(openPkiStore(directory).list()).rejects.toMatchObject({ code: 'PKI' });
 });
 
+testWithOpenssl('a chain that is cut off, or is not one, is damage', async () => {
+  const { folder, directory } = newFolder();
+  await adopt({ directory, rows }, [given(below(folder).files, wish())]);
+  const store = openPkiStore(directory);
+  await store.issue(
+    specs.find(({ name }) => name === 'admin')!,
+    Date.now(),
+  );
+  const [path, whole] = [join(directory, 'admin.crt'), textOf(join(directory, 'admin.crt'))];
+  const [leaf = '', signer = ''] = certificatesIn(whole);
+  for (const [text, fault] of [
+    [whole.slice(0, -100), 'and something beside them'],
+    [`${leaf}${leaf}`, 'number 2 did not sign the one before it'],
+    [`${leaf}${signer}${signer}`, 'number 3 did not sign the one before it'],
+    [`${signer}${leaf}`, 'holds more than one PEM block'],
+  ] as const) {
+    writeFileSync(path, text);
+    const message = expect.stringContaining(`admin.crt: holds more than one PEM block`) as unknown;
+    await expect(store.list()).rejects.toMatchObject({ code: 'PKI', message });
+    await expect(store.read({ certificate: 'admin', part: 'certificate' })).rejects.toThrow(fault);
+  }
+  writeFileSync(path, leaf);
+  expect((await store.list())['admin']?.chainKeyIds).toBeUndefined();
+});
+
 testWithOpenssl('what is in use is never replaced', async () => {
   const { folder, directory } = newFolder();
   await openPkiStore(directory).issue(authority(), Date.now());

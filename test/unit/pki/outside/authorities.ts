@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Secret } from '../../../../src/model/secret.ts';
 import type { AuthorityFiles, AuthorityWish } from '../../../../src/pki/outside/givenAuthority.ts';
@@ -17,6 +17,8 @@ export interface Wanted {
   days?: number;
   /** Arguments of `openssl genpkey`. */
   key?: readonly string[];
+  /** A key that is there. */
+  from?: string;
   digest?: 'sha256' | 'sha1';
   issuer?: Made;
 }
@@ -40,7 +42,8 @@ export function make(folder: string, name: string, wanted: Wanted = {}): Made {
   } = wanted;
   const at = (end: string): string => join(folder, `${name}.${end}`);
   const made = { certificate: at('pem'), key: at('key') };
-  openssl('genpkey', ...key, '-out', made.key);
+  if (wanted.from === undefined) openssl('genpkey', ...key, '-out', made.key);
+  else copyFileSync(wanted.from, made.key);
   openssl('req', '-new', '-key', made.key, '-subj', subject, '-out', at('csr'));
   writeFileSync(at('ext'), extensions.join('\n'));
   const signer = issuer === undefined ? ['-signkey', made.key] : ['-CA', issuer.certificate, '-CAkey', issuer.key];
