@@ -21,7 +21,10 @@ export interface World {
   /** The API through control planes that have not failed. */
   api(failed: {
     has(host: HostName): boolean;
-  }): Pick<Api, 'serverSideApply' | 'applyNodeSettings' | 'list' | 'mergePatch' | 'patchAsRead' | 'remove' | 'get' | 'rewrite'>;
+  }): Pick<
+    Api,
+    'serverSideApply' | 'applyNodeSettings' | 'list' | 'mergePatch' | 'patchAsRead' | 'remove' | 'get' | 'rewrite'
+  >;
   /** What etcd holds itself. */
   storedHeads: StoredHeads;
   /** State of the objects that kbin keeps; null when no apiserver answers. `serving`: control planes to ask. */

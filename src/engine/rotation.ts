@@ -49,9 +49,13 @@ export async function rotationUnderWay({ pki }: Engine, name: CertificateName): 
   const other = rotations.find((rotation) => rotation.name !== name);
   if (other === undefined) return rotations[0];
   const title = ROTATIONS[other.name]?.title ?? other.name;
-  throw new KbinError('PKI', `${title} is being rotated (stage ${stageWord(other.name, other.stage)}), and one thing is rotated at a time`, {
-    hint: `Finish that rotation first.`,
-  });
+  throw new KbinError(
+    'PKI',
+    `${title} is being rotated (stage ${stageWord(other.name, other.stage)}), and one thing is rotated at a time`,
+    {
+      hint: `Finish that rotation first.`,
+    },
+  );
 }
 
 /** Hosts that these gates ask; the others ask all. */

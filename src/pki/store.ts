@@ -43,7 +43,8 @@ export function openPkiStore(directory: string, { unlock }: { unlock?: Unlock } 
     last = result.catch(() => undefined);
     return result;
   };
-  const issueAll = (specs: CertSpec[], now: number) => exclusively(() => issueSpecs(directory, specs, { now, keyring }));
+  const issueAll = (specs: CertSpec[], now: number) =>
+    exclusively(() => issueSpecs(directory, specs, { now, keyring }));
   return {
     list: () => guarded(directory, async () => ({ ...(await listStore(directory)), ...listEncryption(directory) })),
     issueAll,

@@ -14,7 +14,9 @@ import { hostSteps } from './hostSteps.ts';
 import { restartsLive, swapsLive } from './quorum.ts';
 
 /** A certificate, key pair or encryption key that must be issued, and why. */
-export type Issue = { why: string } & ({ certificate: CertSpec } | { keyPair: KeyPairSpec } | { encryption: Encryption });
+export type Issue = { why: string } & (
+  { certificate: CertSpec } | { keyPair: KeyPairSpec } | { encryption: Encryption }
+);
 
 export interface Decision {
   inventory: Inventory;

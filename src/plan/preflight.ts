@@ -62,7 +62,12 @@ export function preflight(ground: Ground): Finding[] {
       check(host, facts, ground).map((finding) => ({ ...finding, hosts: [host.name] })),
     );
   });
-  const findings: Finding[] = [...perHost, ...duplicates(ground), ...missingArtifacts(ground), ...encryptionFindings(ground)];
+  const findings: Finding[] = [
+    ...perHost,
+    ...duplicates(ground),
+    ...missingArtifacts(ground),
+    ...encryptionFindings(ground),
+  ];
   const ignored = (finding: Finding): boolean => ground.inventory.preflight.ignore.includes(finding.id);
   return findings
     .filter((finding) => !ignored(finding))

@@ -127,7 +127,10 @@ export const cluster = section({
   audit: may(audit, 'What the API servers record of every request, and where.'),
   tls: may(tls, 'What servers of Kubernetes and etcd offer.'),
   authentication: may(authentication, 'Who is known to the API servers beside certificates and ServiceAccounts.'),
-  encryption: may(encryption, 'How the API servers encrypt what they store. A change is carried out by kbin certs rotate-encryption.'),
+  encryption: may(
+    encryption,
+    'How the API servers encrypt what they store. A change is carried out by kbin certs rotate-encryption.',
+  ),
   images: may(images, 'Images that the cluster itself needs. They must be in the cache under these references.'),
   preflight: may(preflight, 'Limits of the checks before a deploy.'),
   components: may(clusterComponents, 'Changes to components on all hosts.'),
