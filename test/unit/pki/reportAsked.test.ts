@@ -1,10 +1,11 @@
 import { expect, test } from '@jest/globals';
 import type { SeenCertificate } from '../../../src/model/pki.ts';
+import { groundOf } from '../../../src/pki/report/ground.ts';
 import { wireRow } from '../../../src/pki/report/wire.ts';
 import { DAY, NOW, storedLeaf } from './samples.ts';
 
 const signer = { ...storedLeaf({ name: 'kubelet-signer', keyId: 'signer-key' }), isAuthority: true };
-const ground = { specs: new Map(), stored: { 'kubelet-signer': signer }, issued: [], now: NOW };
+const ground = groundOf({ specs: new Map(), stored: { 'kubelet-signer': signer }, issued: [], now: NOW });
 const seen = (issuerKeyId: string): SeenCertificate => ({
   ...storedLeaf({ issuerKeyId, notBefore: NOW - DAY, notAfter: NOW + DAY }),
   issuer: 'somebody',
