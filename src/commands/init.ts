@@ -1,5 +1,4 @@
-import { writeFile } from 'node:fs/promises';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KbinError } from '../errors.ts';
 import { packageRoot } from '../paths.ts';
@@ -20,7 +19,7 @@ export const init: Command = {
       if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
       throw new KbinError('USAGE', `${file} is already there`, { hint: 'Name another file: kbin init FILE.', cause });
     });
-    process.stdout.write(`${file} is written. Edit hosts and ssh, then: kbin validate -i ${file}\n`);
+    process.stdout.write(`${file} is written. Edit name, hosts and ssh, then: kbin validate -i ${file}\n`);
     return 0;
   },
 };

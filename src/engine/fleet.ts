@@ -15,15 +15,16 @@ export class Fleet {
 
   /** The connection to a host. Throws what the connector throws, and KbinError USAGE for a name that is not there. */
   async connection(name: HostName): Promise<Connection> {
-    const kept = await this.#open.get(name)?.catch(() => undefined);
-    if (kept?.isOpen === true) return kept;
-    const pending = this.#open.get(name);
-    if (pending !== undefined && kept === undefined) this.#open.delete(name);
+    const kept = this.#open.get(name);
+    if (kept !== undefined) {
+      const connection = await kept.catch(() => undefined);
+      if (connection?.isOpen === true) return connection;
+      // Another caller may have opened it again while this one waited.
+      const current = this.#open.get(name);
+      if (current !== undefined && current !== kept) return current;
+    }
     const host = this.#hosts.get(name);
     if (host === undefined) throw new KbinError('USAGE', `no host "${name}" in the inventory`);
-    // Another caller may have reopened it while this one waited.
-    const current = this.#open.get(name);
-    if (current !== undefined && current !== pending) return current;
     const opened = this.#connector.connect(host);
     this.#open.set(name, opened);
     return opened;

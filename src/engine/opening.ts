@@ -21,14 +21,10 @@ function replacements(context: ApplyContext, host: HostName, uploads: readonly S
   });
 }
 
-/**
- * Only what the uploads write, with the directory that they make: what later steps write is on the list when they come.
- * A link to another disk in its place is the operator's own, and its step sets right what it leads to as long as it is not owned.
- */
+/** Only what the uploads write, with the directory that they make: what later steps write is on the list when they come. */
 function ownedWith(context: ApplyContext, host: HostName, targets: readonly string[]): Owned {
   const facts = context.facts.hosts[host];
-  const isLink = facts?.paths[PLACES.versions]?.type === 'link';
-  const paths = new Set([...(facts?.owned?.paths ?? []), ...targets, ...(isLink ? [] : [PLACES.versions])]);
+  const paths = new Set([...(facts?.owned?.paths ?? []), ...targets, PLACES.versions]);
   return {
     version: 1,
     cluster: { name: context.engine.inventory.cluster, id: context.clusterId },

@@ -11,6 +11,8 @@ export interface PathFact {
   sha256?: string;
   /** Links only. */
   target?: string;
+  /** Links to directories only: of what they lead to. */
+  behind?: { mode: string; owner: string };
 }
 
 export interface UnitFact {

@@ -5,7 +5,10 @@ import type { Binary, Directory, File, Image, Kernel, Pair, Renewed, User } from
 import { bodyDigest } from './content.ts';
 import { cachedArtifact, type HostInput, type Need } from './need.ts';
 
-const attributes = (fact: PathFact, wanted: { mode: string; owner: string }): string | undefined => {
+const attributes = (
+  fact: Pick<PathFact, 'mode' | 'owner'>,
+  wanted: { mode: string; owner: string },
+): string | undefined => {
   if (fact.mode !== wanted.mode) return `mode is ${fact.mode}, not ${wanted.mode}`;
   if (fact.owner !== wanted.owner) return `owner is ${fact.owner}, not ${wanted.owner}`;
   return undefined;
@@ -17,8 +20,9 @@ export const userNeeds = (user: User, input: HostInput): Need[] =>
 function directoryReason(directory: Directory, { facts }: HostInput): string | undefined {
   const fact = facts.paths[directory.path];
   if (fact === undefined) return 'missing';
-  // What a link leads to (data on another disk) is not observed: it is set right once, before the path is owned.
-  if (fact.type === 'link') return facts.owned?.paths.includes(directory.path) === true ? undefined : 'is a link';
+  // Data may lie on another disk.
+  if (fact.type === 'link')
+    return fact.behind === undefined ? 'leads to no directory' : attributes(fact.behind, directory);
   return fact.type === 'directory' ? attributes(fact, directory) : `is a ${fact.type}, not a directory`;
 }
 

@@ -113,7 +113,7 @@ export function parseObservation(stdout: string, clock: { sentAt: number; receiv
     sysctls: sysctlFacts(files),
     disks: diskFacts(lines('filesystems'), lines('mounts')),
     listening: listeningPorts(lines('sockets'), lines('listeners')),
-    paths: pathFacts(lines('paths'), lines('hashes')),
+    paths: pathFacts({ stats: lines('paths'), behind: lines('behind'), hashes: lines('hashes') }),
     pems: pemFacts(lines('certificates')),
     units: unitFacts(lines('units'), init, (unit) => files.get(`${PLACES.started}/${unit}`)?.[0] || undefined),
     images: lines('images').filter((line) => line !== ''),

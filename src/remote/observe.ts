@@ -113,11 +113,17 @@ const disks = compact(`
 function paths(input: ObserveInput): string {
   const small = input.paths.map(hostPath);
   const all = [...small, ...input.immutable.map(hostPath)];
-  if (all.length === 0) return 'section paths\nsection hashes';
+  if (all.length === 0) return 'section paths\nsection behind\nsection hashes';
   return compact(`
     section paths
     set -- ${shellWords(all)}
     stat -c 'p|%f|%s|%U:%G|%N' -- "$@" 2>/dev/null
+    section behind
+    for path do
+      shift
+      if [ -h "$path" ] && [ -d "$path" ]; then set -- "$@" "$path"; fi
+    done
+    if [ $# -gt 0 ]; then stat -L -c 'p|%f|%s|%U:%G|%N' -- "$@" 2>/dev/null; fi
     section hashes
     set -- ${shellWords(small)}
     for path do

@@ -58,13 +58,25 @@ function readHash(line: string): [string, string] {
   return [absolutePath(escaped === '\\' ? name.replaceAll('\\\\', '\\') : name), digest];
 }
 
+export interface PathLines {
+  /** Of stat. */
+  stats: readonly string[];
+  /** Of stat again, for what links to directories lead to. */
+  behind: readonly string[];
+  /** Of sha256sum. */
+  hashes: readonly string[];
+}
+
 /** Facts of the paths that exist. A file that could not be read, or vanished meanwhile, has no hash. Throws STEP. */
-export function pathFacts(stats: readonly string[], hashes: readonly string[]): Record<string, PathFact> {
+export function pathFacts({ stats, behind, hashes }: PathLines): Record<string, PathFact> {
   const digests = new Map(hashes.map(readHash));
+  const directories = new Map(behind.map(readPath));
   return Object.fromEntries(
     stats.map(readPath).map(([path, fact]) => {
-      const sha256 = digests.get(path);
-      return [path, fact.type === 'file' && sha256 !== undefined ? { ...fact, sha256 } : fact];
+      const [sha256, directory] = [digests.get(path), directories.get(path)];
+      if (fact.type === 'file' && sha256 !== undefined) return [path, { ...fact, sha256 }];
+      if (fact.type !== 'link' || directory === undefined) return [path, fact];
+      return [path, { ...fact, behind: { mode: directory.mode, owner: directory.owner } }];
     }),
   );
 }

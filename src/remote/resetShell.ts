@@ -87,7 +87,15 @@ const PATHS = compact(`
       if [ -e "$entry" ] || [ -h "$entry" ]; then return 1; fi
     done
   }
+  # What a run was writing beside it (NAME, id of the run, process) when the power failed: its own list of these may not
+  # have reached the disk.
+  remove_staged() {
+    for staged in "\${1%/*}/.\${1##*/}".[0-9]*T[0-9]*-*-[0-9]*; do
+      if [ -f "$staged" ] || [ -h "$staged" ]; then rm -f -- "$staged" || failed "$staged cannot be removed"; fi
+    done
+  }
   remove_path() {
+    remove_staged "$1"
     if [ ! -e "$1" ] && [ ! -h "$1" ]; then return; fi
     if [ -d "$1" ] && [ ! -h "$1" ]; then
       if rmdir -- "$1" 2>/dev/null; then say "removed $1"; else say "kept $1"; fi

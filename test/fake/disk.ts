@@ -91,8 +91,11 @@ export class Disk {
     switch (entry?.type) {
       case undefined:
         return undefined;
-      case 'link':
-        return { type: 'link', mode: '0777', owner: ROOT, target: entry.target };
+      case 'link': {
+        const behind = this.behind(path);
+        const own: PathFact = { type: 'link', mode: '0777', owner: ROOT, target: entry.target };
+        return behind?.type === 'directory' ? { ...own, behind: { mode: behind.mode, owner: behind.owner } } : own;
+      }
       case 'directory':
         return { type: 'directory', mode: entry.mode, owner: entry.owner };
       case 'file':

@@ -62,13 +62,6 @@ test.each<[string, ApplyContext, Step[], string[], string[]]>([
   ['a bare host that gets images only', contextWith(null), [imageUpload], ['/opt/kbin'], []],
   ['another version', contextWith(ownedOf(['/opt/kbin', '/etc/x'])), [upload], ['/etc/x', '/opt/kbin', PATH], []],
   [
-    'programs on another disk: what the link leads to is set right by its step',
-    contextWith(null, { '/opt/kbin': { type: 'link', mode: '0777', owner: 'root:root', target: '/data/kbin' } }),
-    [upload],
-    [PATH],
-    [],
-  ],
-  [
     'a program that somebody replaced',
     contextWith(LISTED, program('f'.repeat(64))),
     [upload],

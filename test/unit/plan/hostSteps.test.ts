@@ -14,7 +14,6 @@ import {
   image,
   input,
   local,
-  owned,
   pair,
   reasons,
   RESOURCES,
@@ -308,14 +307,20 @@ test('what a file must still be when it is written is part of its step', () => {
   expect(expects(path('/etc/app.yaml', { type: 'link' })(rightFacts()))).toEqual([undefined]);
 });
 
-test('data that a link leads to is set right before it is owned, and left alone afterwards', () => {
-  const linked = path('/var/lib/app', { type: 'link', mode: '0777', owner: 'root:root', target: '/data/app' })(
-    rightFacts(),
+test.each<[string, PathFact['behind'], string[]]>([
+  ['right', { mode: directory.mode, owner: directory.owner }, []],
+  [
+    'somebody else’s',
+    { mode: directory.mode, owner: 'nobody:nogroup' },
+    [`owner is nobody:nogroup, not ${directory.owner}`],
+  ],
+  ['not there', undefined, ['leads to no directory']],
+])('a directory that a link leads to (data on another disk) is %s', (_, behind, why) => {
+  const link: PathFact = { type: 'link', mode: '0777', owner: 'root:root', target: '/data/app' };
+  const facts = path('/var/lib/app', behind === undefined ? link : { ...link, behind })(rightFacts());
+  expect(reasons(input(facts, { resources: [directory] }))).toEqual(
+    why.map((reason) => `cp-1/directory:/var/lib/app: ${reason}`),
   );
-  const resources = [directory];
-  expect(reasons(input(linked, { resources }))).toEqual(['cp-1/directory:/var/lib/app: is a link']);
-  const ours = { ...linked, owned: owned({ paths: ['/var/lib/app'] }) };
-  expect(reasons(input(ours, { resources }))).toEqual([]);
 });
 
 test('what the cache lacks is the preflight’s to report: nothing can be planned for it', () => {

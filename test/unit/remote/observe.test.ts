@@ -190,6 +190,17 @@ describe.each(SHELLS)('in $name', ({ argv }) => {
     });
   });
 
+  test('of a link to a directory also what it leads to is seen', async () => {
+    const box = machine();
+    box.write('/data/etcd/x', '');
+    chmodSync(box.at('/data/etcd'), 0o700);
+    symlinkSync('../../data/etcd', box.at('/var/lib/linked'));
+    symlinkSync('/nowhere', box.at('/var/lib/other'));
+    const { paths } = await observe(box, { paths: ['/var/lib/linked', '/var/lib/other'] }, argv);
+    expect(paths['/var/lib/linked']).toMatchObject({ type: 'link', behind: { mode: '0700', owner: OWNER } });
+    expect(paths['/var/lib/other']?.behind).toBeUndefined();
+  });
+
   test('the files of a pair are seen through its link', async () => {
     const box = machine();
     box.write('/etc/pki/.pairs/a.0123/tls.crt', 'crt');

@@ -72,6 +72,16 @@ describe.each(SHELLS)('in $name', ({ argv }) => {
     expect(box.list('/var/lib')).toEqual([]);
   });
 
+  test('what a run was writing when the power failed goes too, and nothing that looks like it', async () => {
+    const box = filled();
+    box.write('/etc/kubernetes/.a.conf.20261120T130501-a1b2c3-4711', 'half');
+    symlinkSync('x', box.at('/usr/local/bin/.kubelet.20261120T130501-a1b2c3-4711'));
+    box.write('/usr/local/bin/.kubelet.old', 'mine');
+    expect(await reset(box, PATHS)).toMatchObject({ exitCode: 0, kept: ['/var/log/kubernetes'] });
+    expect(box.list('/usr/local/bin')).toEqual(['.kubelet.old']);
+    expect(box.has('/etc/kubernetes')).toBe(false);
+  });
+
   test('a directory with something else in it is kept', async () => {
     const box = filled();
     box.write('/etc/kubernetes/mine.yaml', 'mine');
