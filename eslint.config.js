@@ -14,10 +14,12 @@ const DOORS = {
   'ssh-config': ['src/ssh/'],
   'tar-stream': ['src/remote/', 'src/cache/', 'src/pki/'],
   'age-encryption': ['src/pki/'],
+  '@aws-sdk/client-s3': ['src/etcd/targets/'],
+  '@aws-sdk/lib-storage': ['src/etcd/targets/'],
 };
 
 const PURE = ['model', 'catalog', 'desired', 'plan', 'remote'];
-/** What each folder may import of the others, along `cli -> commands -> engine -> plan, desired, remote, pki -> catalog -> model`. */
+/** What each folder may import of the others, along `cli -> commands -> etcd -> engine -> plan, desired, remote, pki -> catalog -> model`. */
 const MAY_IMPORT = {
   model: [],
   catalog: ['model'],
@@ -29,8 +31,9 @@ const MAY_IMPORT = {
   cache: ['model', 'catalog'],
   ssh: ['model', 'catalog', 'remote'],
   engine: ['model', 'catalog', 'desired', 'pki', 'plan', 'remote'],
+  etcd: ['model', 'catalog', 'desired', 'pki', 'plan', 'remote', 'engine'],
   ui: ['model', 'catalog'],
-  commands: ['model', 'catalog', 'inventory', 'desired', 'pki', 'plan', 'remote', 'cache', 'ssh', 'engine', 'ui'],
+  commands: ['model', 'catalog', 'inventory', 'desired', 'pki', 'plan', 'remote', 'cache', 'ssh', 'engine', 'etcd', 'ui'],
 };
 
 const folders = Object.keys(MAY_IMPORT);
