@@ -33,7 +33,20 @@ const MAY_IMPORT = {
   engine: ['model', 'catalog', 'desired', 'pki', 'plan', 'remote'],
   etcd: ['model', 'catalog', 'desired', 'pki', 'plan', 'remote', 'engine'],
   ui: ['model', 'catalog'],
-  commands: ['model', 'catalog', 'inventory', 'desired', 'pki', 'plan', 'remote', 'cache', 'ssh', 'engine', 'etcd', 'ui'],
+  commands: [
+    'model',
+    'catalog',
+    'inventory',
+    'desired',
+    'pki',
+    'plan',
+    'remote',
+    'cache',
+    'ssh',
+    'engine',
+    'etcd',
+    'ui',
+  ],
 };
 
 const folders = Object.keys(MAY_IMPORT);
