@@ -9,9 +9,10 @@ import { flagsOf, flagWords, type Flags } from './flags.ts';
 import { certificateOf, FRONT_PROXY_FLAGS, hostPair, keyOf, PKI, servingFlags, sharedPair } from './pki.ts';
 import { kubernetesProgram } from './programs.ts';
 import { fileId, pemFile, trustFile } from './resources.ts';
-import { service } from './service.ts';
+import { service, startCopy } from './service.ts';
 
 const PHASE = 'apiserver';
+const COMPONENT = 'kube-apiserver';
 
 /** Certificates of somebody else's etcd are in the store under these names. */
 const externalEtcd = { ca: 'external-etcd-ca', client: 'external-etcd-client' } as const;
@@ -67,15 +68,15 @@ const serviceAccountFlags = ({ inventory }: Context): Flags => ({
 });
 
 /** Flags that say whom the apiserver trusts and what it shows to others. */
-const pairFlags = (context: Context, { serving, kubeletClient, etcdClient, frontProxyClient }: Pairs): Flags => ({
+const pairFlags = (context: Context, { serving, etcdClient, frontProxyClient }: Pairs): Flags => ({
   ...servingFlags(context, serving),
   'client-ca-file': PKI.clientCa,
   'etcd-cafile': PKI.etcdCa,
   'etcd-certfile': certificateOf(etcdClient),
   'etcd-keyfile': keyOf(etcdClient),
   'kubelet-certificate-authority': kubeletCa(context)[0]?.path ?? PKI.ca,
-  'kubelet-client-certificate': certificateOf(kubeletClient),
-  'kubelet-client-key': keyOf(kubeletClient),
+  'kubelet-client-certificate': certificateOf(startCopy(COMPONENT)),
+  'kubelet-client-key': keyOf(startCopy(COMPONENT)),
   'proxy-client-cert-file': certificateOf(frontProxyClient),
   'proxy-client-key-file': keyOf(frontProxyClient),
   ...FRONT_PROXY_FLAGS,
@@ -129,10 +130,13 @@ export function apiserverResources(context: Context): Resource[] {
     ...rest,
     ...readOnce,
     ...service(context, {
-      component: 'kube-apiserver',
+      component: COMPONENT,
       phase: PHASE,
       template: 'kube-apiserver/kube-apiserver.service.hbs',
       words: [apiserver.link, ...flagWords(flagsOf(context, 'kube-apiserver', flags))],
+      // client-go closes all connections to kubelets when a handshake finds another pair, that handshake's own among them: an
+      // exec or a log would fail (transport/cert_rotation.go). The pair of a program that starts anew was never another.
+      copies: pairs.kubeletClient,
       restartsOn: [...[apiserver, etcdCa, ...keys, ...readOnce].map((resource) => resource.id), fileId(PKI.ca)],
     }),
   ];

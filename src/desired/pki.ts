@@ -36,8 +36,8 @@ export const hostPair = ({ host }: Context, phase: PhaseName, row: string): Pair
 export const sharedPair = (phase: PhaseName, certificate: string): Pair =>
   pair(phase, join(PLACES.pki, certificate), certificate);
 
-export const certificateOf = ({ path }: Pair): string => join(path, 'tls.crt');
-export const keyOf = ({ path }: Pair): string => join(path, 'tls.key');
+export const certificateOf = ({ path }: Pick<Pair, 'path'>): string => join(path, 'tls.crt');
+export const keyOf = ({ path }: Pick<Pair, 'path'>): string => join(path, 'tls.key');
 
 /** Flags of a Kubernetes server that presents this pair. */
 export const servingFlags = ({ inventory: { tls } }: Context, serving: Pair): Record<string, string> => ({

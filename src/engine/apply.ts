@@ -2,11 +2,11 @@ import { hostSteps } from '../plan/hostSteps.ts';
 import { ownedPaths } from '../plan/owned.ts';
 import { resolvedInputs } from '../plan/unitNeeds.ts';
 import { ConnectionLost, KbinError, type ErrorCode } from '../errors.ts';
-import { unitInputsDigest } from '../model/digest.ts';
+import { unitStamp } from '../model/digest.ts';
 import type { Facts, Owned } from '../model/facts.ts';
 import type { HostName } from '../model/inventory.ts';
 import type { PhaseName } from '../model/phase.ts';
-import type { Step } from '../model/plan.ts';
+import type { Action, Step } from '../model/plan.ts';
 import type { Body, Resource } from '../model/resource.ts';
 import type { ApplyBody, ApplyFailure, ApplyResult } from '../remote/apply.ts';
 import { isLost } from './askAgain.ts';
@@ -85,6 +85,16 @@ function assertWhole(host: HostName, { failed, truncated }: ApplyResult): void {
   if (truncated) throw new ConnectionLost(`${host}: the end of its answer is missing`, true, { host });
 }
 
+function stampOf(
+  action: Extract<Action, { do: 'unit' }>,
+  resources: readonly Resource[],
+  { facts }: ApplyContext,
+): string {
+  const unit = resources.find((resource) => resource.kind === 'unit' && resource.name === action.unit);
+  const reloadsOn = unit?.kind === 'unit' ? unit.reloadsOn : undefined;
+  return unitStamp(resolvedInputs(action.inputs, resources, facts.local), reloadsOn);
+}
+
 async function applyOnce(context: ApplyContext, host: HostName, steps: readonly Step[]): Promise<void> {
   const { engine } = context;
   const resources = engine.desired.hosts[host] ?? [];
@@ -93,18 +103,16 @@ async function applyOnce(context: ApplyContext, host: HostName, steps: readonly 
     const body = await bodyOf(engine, step);
     if (body !== undefined) bodies.set(step.id, body);
   }
-  const unitDigests = new Map(
+  const stamps = new Map(
     steps.flatMap(({ id, action }) =>
-      action.do === 'unit'
-        ? [[id, unitInputsDigest(resolvedInputs(action.inputs, resources, context.facts.local))] as const]
-        : [],
+      action.do === 'unit' ? [[id, stampOf(action, resources, context)] as const] : [],
     ),
   );
   const owned = ownedAfter(context, host, resources);
   const unsettles = unsettledBy(steps, [...(context.unitSteps.get(host) ?? []), ...steps], resources);
   const { run, world, inventory } = engine;
   const fixed = { host, run, token: context.token, binDir: inventory.binDir };
-  const work = { ...fixed, owned, steps: [...steps], bodies, unitDigests, unsettles };
+  const work = { ...fixed, owned, steps: [...steps], bodies, stamps, unsettles };
   const result = await world.host(host).apply(work);
   for (const step of result.done) {
     engine.emit({ type: 'step', step, host, verb: verbOf(steps, step), result: 'done', at: engine.clock.now() });
@@ -164,6 +172,6 @@ export async function forget(context: ApplyContext, host: HostName, steps: reado
 export async function writeOwned(context: ApplyContext, owned: Owned, unsettles: readonly string[]): Promise<void> {
   const { host } = owned;
   const { run, world } = context.engine;
-  const nothing = { steps: [], bodies: new Map<string, ApplyBody>(), unitDigests: new Map<string, string>() };
+  const nothing = { steps: [], bodies: new Map<string, ApplyBody>(), stamps: new Map<string, string>() };
   assertWhole(host, await world.host(host).apply({ host, run, token: context.token, owned, unsettles, ...nothing }));
 }

@@ -27,6 +27,10 @@ export interface World {
   >;
   /** What etcd holds itself. */
   storedHeads: StoredHeads;
+  /** The host among these whose member leads etcd; undefined when none says so. */
+  etcdLeader(members: readonly HostName[]): Promise<HostName | undefined>;
+  /** Hands the leadership of etcd to one of the others where this host has it. Throws TIMEOUT, STEP, CONNECT. */
+  yieldLeadership(host: HostName, others: readonly HostName[]): Promise<void>;
   /** State of the objects that kbin keeps; null when no apiserver answers. `serving`: control planes to ask. */
   observeApi(serving: readonly HostName[]): Promise<ApiFacts | null>;
   /** Resolves when the gate is passed; throws GATE, or INTERRUPTED when the signal is aborted. */

@@ -1,7 +1,7 @@
 import { KNOWN_PROGRAMS, LEFTOVERS } from '../catalog/requirements.ts';
 import { KbinError } from '../errors.ts';
 import type { Facts, HostFacts, Unreachable } from '../model/facts.ts';
-import { hasRole, type HostName } from '../model/inventory.ts';
+import { hostsWith, type HostName } from '../model/inventory.ts';
 import type { Resource } from '../model/resource.ts';
 import type { ObserveInput } from '../remote/observe.ts';
 import { askAgain } from './askAgain.ts';
@@ -98,15 +98,24 @@ export async function observe(engine: Engine, deep = false): Promise<Facts> {
       });
     }
   });
-  facts.api = await observeApiWhenThere(engine, facts);
-  return facts;
+  const [api, etcdLeader] = await Promise.all([observeApiWhenThere(engine, facts), leaderWhenThere(engine, facts)]);
+  return { ...facts, api, ...(etcdLeader === undefined ? {} : { etcdLeader }) };
+}
+
+const runs = (facts: Facts, host: HostName, unit: string): boolean =>
+  facts.hosts[host]?.units[unit]?.active === 'active';
+
+async function leaderWhenThere({ inventory, world }: Engine, facts: Facts): Promise<HostName | undefined> {
+  const members = hostsWith(inventory, 'etcd').map(({ name }) => name);
+  const running = members.filter((host) => runs(facts, host, 'etcd.service'));
+  const canAsk = facts.local.certificates['etcd-healthcheck-client'] !== undefined;
+  return running.length > 1 && canAsk ? world.etcdLeader(running) : undefined;
 }
 
 async function observeApiWhenThere(engine: Engine, facts: Facts): Promise<Facts['api']> {
-  const serving = engine.inventory.hosts.filter(
-    (host) =>
-      hasRole(host, 'control-plane') && facts.hosts[host.name]?.units['kube-apiserver.service']?.active === 'active',
-  );
+  const serving = hostsWith(engine.inventory, 'control-plane')
+    .map(({ name }) => name)
+    .filter((host) => runs(facts, host, 'kube-apiserver.service'));
   if (serving.length === 0 || facts.local.certificates['admin'] === undefined) return null;
-  return engine.world.observeApi(serving.map((host) => host.name));
+  return engine.world.observeApi(serving);
 }

@@ -1,6 +1,8 @@
+import { KbinError } from '../errors.ts';
 import type { Facts } from '../model/facts.ts';
-import type { HostName } from '../model/inventory.ts';
+import { hostsWith, type HostName } from '../model/inventory.ts';
 import type { Plan, Step, Wave } from '../model/plan.ts';
+import { restartsLive } from '../plan/quorum.ts';
 import { applyHost, forget, type ApplyContext } from './apply.ts';
 import { applyObjects } from './applyObjects.ts';
 import type { Engine } from './engine.ts';
@@ -176,6 +178,7 @@ export class Run {
       if (this.#isStopped || this.#failures.has(host)) throw interrupted(`${wave.id} on ${host}`);
       this.#lock.assertHeld();
       const own = work.steps.filter((step) => step.action.do !== 'binary');
+      if (wave.phase === 'etcd' && restartsLive(own, host, this.#context.facts)) await this.#handOver(host);
       await applyHost(this.#context, host, own);
       if (wave.phase === 'cleanup') await forget(this.#context, host, own);
       this.#changed += work.steps.length;
@@ -186,6 +189,21 @@ export class Run {
       this.#failures.add(host, error);
       tell('failed', error instanceof Error ? error.message : String(error));
       throw error;
+    }
+  }
+
+  /** Its own way out of a leadership when it is stopped is the same, only unseen: whatever hinders it here is told. */
+  async #handOver(host: HostName): Promise<void> {
+    const { inventory, world, emit, clock } = this.#engine;
+    if (inventory.etcd.external !== undefined) return;
+    const members = hostsWith(inventory, 'etcd').map(({ name }) => name);
+    const others = members.filter((name) => name !== host && !this.#failures.has(name));
+    try {
+      await world.yieldLeadership(host, others);
+    } catch (error) {
+      if (!(error instanceof KbinError)) throw error;
+      const message = `restarts without having handed over: ${error.message}`;
+      emit({ type: 'warning', message, host, at: clock.now() });
     }
   }
 

@@ -29,15 +29,22 @@ function changedBy({ action }: Step, resources: readonly Resource[]): ResourceId
   }
 }
 
+type UnitAction = Extract<Action, { do: 'unit' }>;
+
 /** What a unit runs with. */
-const inputsOf = (action: Extract<Action, { do: 'unit' }>, resources: readonly Resource[]): ResourceId[] => [
+const inputsOf = (action: UnitAction, resources: readonly Resource[]): ResourceId[] => [
   ...Object.keys(action.inputs),
   ...resources.flatMap((own) => (own.kind === 'renewed' && own.unit === action.unit ? [own.id] : [])),
 ];
 
+/** Inputs that the unit reads again when it reloads. */
+const readAgain = ({ unit }: UnitAction, resources: readonly Resource[]): readonly ResourceId[] =>
+  resources.flatMap((own) => (own.kind === 'unit' && own.name === unit ? (own.reloadsOn ?? []) : []));
+
 /**
  * Units that the run starts or restarts, now or in a later wave, because of what these steps change. Until then their
- * stamps must not say that all is well. A unit that the plan leaves alone (only a mode was changed) is not among them.
+ * stamps must not say that all is well; after a `+`, where only what a unit reads again is changed, the rest of its stamp
+ * stays. A unit that the plan leaves alone (only a mode was changed) is not among them.
  */
 export function unsettledBy(
   steps: readonly Step[],
@@ -45,8 +52,12 @@ export function unsettledBy(
   resources: readonly Resource[],
 ): string[] {
   const changed = new Set(steps.flatMap((step) => changedBy(step, resources)));
-  const names = unitSteps.flatMap(({ action }) =>
-    action.do === 'unit' && inputsOf(action, resources).some((id) => changed.has(id)) ? [action.unit] : [],
-  );
-  return [...new Set(names)];
+  const words = unitSteps.flatMap(({ action }) => {
+    if (action.do !== 'unit') return [];
+    const own = inputsOf(action, resources).filter((id) => changed.has(id));
+    if (own.length === 0) return [];
+    const again = readAgain(action, resources);
+    return [own.every((id) => again.includes(id)) ? `+${action.unit}` : action.unit];
+  });
+  return [...new Set(words)];
 }

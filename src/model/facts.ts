@@ -132,4 +132,6 @@ export interface Facts {
   /** Hosts that could not be observed, with the reason. */
   unreachable: Record<HostName, Unreachable>;
   api: ApiFacts | null;
+  /** Whose member leads etcd; absent where none does, or where there is only one. */
+  etcdLeader?: HostName;
 }

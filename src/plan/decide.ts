@@ -82,7 +82,9 @@ function wavesOfPhase(phase: Phase, steps: readonly Step[], decision: Decision):
   const units = phase.width === 1 ? (phase.gate?.units ?? []) : [];
   const isLive = (host: HostName): boolean =>
     restartsLive(steps, host, facts) || swapsLive(steps, host, { facts, units });
-  const live = phase.width === 'all' ? [] : hosts.filter(isLive);
+  // A leader that goes hands over to somebody who will not go after it.
+  const turns = hosts.toSorted((a, b) => Number(a === facts.etcdLeader) - Number(b === facts.etcdLeader));
+  const live = phase.width === 'all' ? [] : (phase.on === 'etcd' ? turns : hosts).filter(isLive);
   const together = steps.filter((step) => !live.includes(step.host));
   const waves: Wave[] = [];
   if (together.length > 0 || live.length === 0) {

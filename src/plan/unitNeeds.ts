@@ -1,4 +1,4 @@
-import { unitInputsDigest } from '../model/digest.ts';
+import { unitStamp } from '../model/digest.ts';
 import type { Facts } from '../model/facts.ts';
 import type { Action, UnitInputs } from '../model/plan.ts';
 import type { Resource, Unit } from '../model/resource.ts';
@@ -55,16 +55,15 @@ function isOther(resource: Resource, { facts: { paths }, local, issued }: HostIn
   }
 }
 
-/** Whether content that the unit was started with is no longer on the host. */
-const isPutRight = (unit: Unit, input: HostInput): boolean =>
-  input.resources.some((resource) => unit.restartsOn.includes(resource.id) && isOther(resource, input));
+/** Inputs of the unit that are not on the host as they should be, although it was started with them. */
+const putRight = (unit: Unit, input: HostInput): Resource[] =>
+  input.resources.filter((resource) => unit.restartsOn.includes(resource.id) && isOther(resource, input));
 
-/** Whether everything that differs from what it was started with differs on the host too, and can be read again. */
-function isReloadEnough({ name, reloadsOn = [], restartsOn }: Unit, input: HostInput): boolean {
-  const others = input.resources.filter((resource) => restartsOn.includes(resource.id) && isOther(resource, input));
-  // After a run that died, nothing tells what it was that changed.
-  const isKnownStamp = /^[0-9a-f]{64}$/.test(input.facts.units[name]?.startedWith ?? '');
-  return isKnownStamp && others.length > 0 && others.every(({ id }) => reloadsOn.includes(id));
+/** Whether it runs with something else only of what it reads again. */
+function isReloadEnough({ reloadsOn = [] }: Unit, inputs: UnitInputs, stamp: string): boolean {
+  if (reloadsOn.length === 0) return false;
+  const others = Object.fromEntries(Object.entries(inputs).filter(([id]) => !reloadsOn.includes(id)));
+  return isKnown(others) && stamp.split(' ')[0] === unitStamp(others);
 }
 
 const isTakenFrom = (unit: Unit, input: HostInput): boolean =>
@@ -89,20 +88,19 @@ export function unitNeeds(unit: Unit, input: HostInput): Need[] {
     inputs,
   });
   if (fact?.startedWith === undefined) return [{ why: 'never started by kbin', action: action('restart') }];
-  if (!isKnown(inputs) || unitInputsDigest(inputs) !== fact.startedWith) {
-    return [
-      {
-        why: 'what it runs with changed',
-        action: action(active && isReloadEnough(unit, input) ? 'reload' : 'restart'),
-      },
-    ];
+  if (!isKnown(inputs) || unitStamp(inputs, unit.reloadsOn) !== fact.startedWith) {
+    const verb = active && isReloadEnough(unit, inputs, fact.startedWith) ? 'reload' : 'restart';
+    return [{ why: 'what it runs with changed', action: action(verb) }];
   }
   // It goes on with what it has in memory until it begins anew.
   if (isTakenFrom(unit, input)) return [{ why: 'its own certificate is taken away', action: action('restart') }];
   // Whoever edited a file by hand may have restarted the unit as well: then it runs, or is starting, with what is put
   // right now, and `start` would leave it so.
-  if (!isDown(fact) && isPutRight(unit, input))
-    return [{ why: 'what it runs with is put right', action: action('restart') }];
+  const others = putRight(unit, input);
+  if (!isDown(fact) && others.length > 0) {
+    const verb = active && others.every(({ id }) => unit.reloadsOn?.includes(id) === true) ? 'reload' : 'restart';
+    return [{ why: 'what it runs with is put right', action: action(verb) }];
+  }
   if (!active) return [{ why: `is ${fact.active}`, action: action('start') }];
   return enable ? [{ why: 'is not enabled', action: { do: 'enable', unit: unit.name } }] : [];
 }

@@ -32,9 +32,12 @@ export interface ApplyInput {
   /** In this order. `binary` steps are left out: uploads do them. */
   steps: readonly Step[];
   bodies: ReadonlyMap<string, ApplyBody>;
-  /** unitInputsDigest of each unit step. */
-  unitDigests: ReadonlyMap<string, string>;
-  /** Units whose stamps go before the first file, pair or link is renamed or removed; without steps they go at once. */
+  /** Stamp of each unit step (unitStamp). */
+  stamps: ReadonlyMap<string, string>;
+  /**
+   * Units whose stamps go before the first file, pair or link is renamed or removed; without steps they go at once. After
+   * a `+` only what the stamp says of inputs that the unit reads again.
+   */
   unsettles: readonly string[];
   /** Where the inventory puts links to programs; default /usr/local/bin. */
   binDir?: string;
@@ -92,6 +95,8 @@ const UNPACK = compact(`
   exec sh "$here/apply.sh" "$here" "$token"
 `);
 
+const doubtedName = (word: string): string => (word.startsWith('+') ? `+${unitName(word.slice(1))}` : unitName(word));
+
 interface ArchiveFile {
   name: string;
   content: Buffer;
@@ -110,7 +115,7 @@ async function archive(files: readonly ArchiveFile[]): Promise<Buffer> {
  * must not reach a shell.
  */
 export async function applyPayload(input: ApplyInput): Promise<{ script: string; input: Buffer }> {
-  const { host, run, token, owned, bodies, unitDigests, unsettles, binDir = '/usr/local/bin' } = input;
+  const { host, run, token, owned, bodies, stamps, unsettles, binDir = '/usr/local/bin' } = input;
   const steps = input.steps.filter((step) => step.action.do !== 'binary');
   const foreign = steps.find((step) => step.host !== host);
   if (foreign !== undefined) throw new KbinError('REFUSED', `${foreign.id} is a step of ${foreign.host}, not ${host}`);
@@ -123,9 +128,9 @@ export async function applyPayload(input: ApplyInput): Promise<{ script: string;
   const ownedBody = Buffer.from(`${JSON.stringify(owned)}\n`);
   const lines = [
     shellWords(['keep_owned', attach(ownedBody), sha256(ownedBody)]),
-    ...(unsettles.length > 0 ? [shellWords(['unsettles', ...unsettles.map(unitName)])] : []),
+    ...(unsettles.length > 0 ? [shellWords(['unsettles', ...unsettles.map(doubtedName)])] : []),
     ...(steps.length === 0 ? ['unsettle || fail failed'] : []),
-    ...stepLines(steps, { owned, bodies, unitDigests, binDir, attach }),
+    ...stepLines(steps, { owned, bodies, stamps, binDir, attach }),
     'finish_reload',
     "say '%end'",
   ];

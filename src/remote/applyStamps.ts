@@ -7,11 +7,15 @@ const started = hostPath(PLACES.started);
 /** Functions of apply.sh that take stamps back. */
 export const APPLY_STAMPS = compact(`
   # UNIT…: nothing says any more what they were started with, only that they were: etcd is known to be formed by that.
+  # Of +UNIT only what it reads again is unknown.
   doubt() {
     doubted=
     for unit do
+      known=
+      case $unit in +*) unit=\${unit#+} known=1;; esac
       if [ ! -s "${started}/$unit" ]; then continue; fi
-      printf 'unknown\\n' >"${started}/$unit" || return
+      if [ -n "$known" ] && read -r known rest <"${started}/$unit"; then known="$known "; fi
+      printf '%sunknown\\n' "$known" >"${started}/$unit" || return
       doubted=$doubted${started}/$unit$newline
     done
   }

@@ -24,8 +24,8 @@ function removal(step: Step, path: string, owned: Owned): string[] {
 }
 
 function unitWords(step: Step, action: ActionOf<'unit'>, context: StepContext): string[] {
-  const digest = context.unitDigests.get(step.id) ?? refuse(step, 'has no digest of its inputs');
-  return [action.enable ? 'start_enabled' : 'start', unitName(action.unit), action.verb, action.start, digest];
+  const stamp = context.stamps.get(step.id) ?? refuse(step, 'has no stamp');
+  return [action.enable ? 'start_enabled' : 'start', unitName(action.unit), action.verb, action.start, stamp];
 }
 
 /** Commands of one step that stands alone. Throws REFUSED for a step that runs elsewhere. */

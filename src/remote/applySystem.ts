@@ -31,9 +31,10 @@ const UNITS = compact(`
     if [ "$3" = queued ]; then systemctl "$2" --no-block -- "$1"; else systemctl "$2" -- "$1"; fi
   }
   enable() { systemctl enable --no-reload -- "$1"; }
-  # UNIT VERB READY|QUEUED INPUTS
+  # UNIT VERB READY|QUEUED STAMP
   start() {
-    mkdir -p -- ${started} && doubt "$1" || return
+    mkdir -p -- ${started} || return
+    if [ "$2" = reload ]; then doubt "+$1"; else doubt "$1"; fi || return
     # Otherwise a unit that has failed too often is refused.
     systemctl reset-failed -- "$1" 2>/dev/null
     if ! systemctl_verb "$1" "$2" "$3"; then

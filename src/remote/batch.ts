@@ -13,8 +13,8 @@ export type ApplyBody = { content: Buffer } | { certificate: Buffer; key: Buffer
 export interface StepContext {
   owned: Owned;
   bodies: ReadonlyMap<string, ApplyBody>;
-  /** unitInputsDigest of each unit step. */
-  unitDigests: ReadonlyMap<string, string>;
+  /** Stamp of each unit step (unitStamp). */
+  stamps: ReadonlyMap<string, string>;
   binDir: string;
   /** Puts content into the archive and returns its name there. */
   attach: (content: Buffer) => string;

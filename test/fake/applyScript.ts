@@ -11,7 +11,7 @@ import { CommandFailure } from './systemd.ts';
 const CODES = { drift: 76, stale: 77, failed: 70 };
 /** What a machine does something about, or may leave alone; an apply that asks for more fails. */
 const UNDERSTOOD: Record<keyof ApplyInput, true> = {
-  ...{ host: true, run: true, token: true, owned: true, steps: true, bodies: true, unitDigests: true },
+  ...{ host: true, run: true, token: true, owned: true, steps: true, bodies: true, stamps: true },
   ...{ unsettles: true, binDir: true },
 };
 const isStaged = ({ action }: Step): boolean => ['file', 'pair', 'link'].includes(action.do);
@@ -32,14 +32,14 @@ export class ApplyScript {
   constructor(machine: Machine, input: ApplyInput) {
     this.#machine = machine;
     this.#input = input;
-    const { host, owned, steps, bodies, unitDigests, unsettles, binDir = '/usr/local/bin' } = input;
+    const { host, owned, steps, bodies, stamps, unsettles, binDir = '/usr/local/bin' } = input;
     const unknown = Object.keys(input).filter((name) => !(name in UNDERSTOOD));
     if (unknown.length > 0) throw new Error(`a machine does not know ${unknown.join(', ')}`);
     this.#unsettles = unsettles;
     const foreign = steps.find((step) => step.host !== host || step.action.do === 'binary');
     if (foreign !== undefined || host !== machine.name) throw new Error(`${foreign?.id} does not belong here`);
     // The builder itself refuses what must not reach a shell, and what it does not know.
-    stepLines(steps, { owned, bodies, unitDigests, binDir, attach: () => 'body' });
+    stepLines(steps, { owned, bodies, stamps, binDir, attach: () => 'body' });
   }
 
   *run(): Script<ApplyResult> {
@@ -134,7 +134,7 @@ export class ApplyScript {
       case 'unit':
         if (action.enable) systemd.enable(action.unit);
         yield `${action.unit} is enabled`;
-        return yield* systemd.start({ ...action, digest: this.#input.unitDigests.get(id) ?? '' });
+        return yield* systemd.start({ ...action, stamp: this.#input.stamps.get(id) ?? '' });
       case 'enable':
         return systemd.enable(action.unit);
       case 'stop':

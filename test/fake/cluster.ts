@@ -30,6 +30,9 @@ export class Cluster {
   /** Units that stop now stop because of a reboot or a dead machine. */
   isAccident = false;
 
+  /** Whose member of etcd leads; it stays until it goes or hands over. */
+  #leader: HostName | undefined;
+
   constructor(inventory: Inventory, broken: (what: string) => void) {
     this.inventory = inventory;
     this.#broken = broken;
@@ -51,6 +54,16 @@ export class Cluster {
   /** Members whose process runs and reaches the others. */
   #connected(): Machine[] {
     return this.#members().filter(({ name, systemd }) => systemd.isAlive(ETCD) && !this.walled.has(name));
+  }
+
+  get leader(): HostName | undefined {
+    const connected = this.hasQuorum() ? this.#connected().map(({ name }) => name) : [];
+    if (this.#leader === undefined || !connected.includes(this.#leader)) this.#leader = connected[0];
+    return this.#leader;
+  }
+
+  handOver(host: HostName, others: readonly HostName[]): void {
+    if (this.leader === host) this.#leader = this.#connected().find(({ name }) => others.includes(name))?.name ?? host;
   }
 
   isServing(machine: Machine): boolean {
@@ -116,6 +129,9 @@ export class Cluster {
     if (this.isAccident) return;
     const members = this.#members().length;
     const isFormed = this.voters.size * 2 > members;
+    if (unit === ETCD && isFormed && this.#leader === machine.name && this.hasQuorum()) {
+      this.#broken(`etcd was stopped on ${machine.name} while it led`);
+    }
     if (unit === ETCD && isFormed && members > 2 && !this.hasQuorum()) {
       this.#broken(`etcd was stopped on ${machine.name}, and no quorum is left`);
     }

@@ -123,6 +123,8 @@ export class MemoryWorld {
       }),
       storedHeads: async (prefix) =>
         api({ verb: 'look', name: prefix, input: prefix }, { script: () => headsScript(cluster, prefix) }),
+      etcdLeader: async (members) => members.find((host) => host === cluster.leader),
+      yieldLeadership: async (host, others) => cluster.handOver(host, others),
       observeApi: async (serving) =>
         api({ verb: 'look', name: '', input: serving }, { script: () => lookScript(cluster, serving, desired) }),
       passGate: (asked, signal) => this.#passGate(kbin, { asked, inventory, signal }),

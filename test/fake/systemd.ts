@@ -25,7 +25,7 @@ interface State {
 }
 
 /** What `start` of apply.sh is told. */
-type Started = Pick<Extract<Action, { do: 'unit' }>, 'unit' | 'verb' | 'start'> & { digest: string };
+type Started = Pick<Extract<Action, { do: 'unit' }>, 'unit' | 'verb' | 'start'> & { stamp: string };
 
 /** A program goes on for so long after `systemctl restart --no-block` returned, and then is away for so long. */
 const LINGERS_MILLISECONDS = 600;
@@ -89,16 +89,19 @@ export class Systemd {
 
   /** The same as `doubt` of apply.sh: nothing says any more what they were started with, only that they were. */
   *doubt(units: readonly string[]): Generator<string, void> {
-    for (const unit of units) {
-      if ((this.#disk.text(stampPath(unit)) ?? '') === '') continue;
-      this.#disk.put(stampPath(unit), file('unknown\n', '0600'));
+    for (const word of units) {
+      const unit = word.replace(/^\+/, '');
+      const stamp = this.#disk.text(stampPath(unit)) ?? '';
+      if (stamp === '') continue;
+      const known = word === unit ? '' : `${stamp.trim().split(' ')[0]} `;
+      this.#disk.put(stampPath(unit), file(`${known}unknown\n`, '0600'));
       yield `no stamp of ${unit}`;
     }
   }
 
   /** The same as `start` of apply.sh. */
-  *start({ unit, verb, start: mode, digest }: Started): Generator<string, void> {
-    yield* this.doubt([unit]);
+  *start({ unit, verb, start: mode, stamp }: Started): Generator<string, void> {
+    yield* this.doubt([verb === 'reload' ? `+${unit}` : unit]);
     const state = this.#state(unit);
     state.isWanted = true;
     if (verb === 'restart' && state.process !== 'none' && mode === 'queued') this.#restartLater(unit);
@@ -118,7 +121,7 @@ export class Systemd {
       }
     }
     yield `${unit} is started`;
-    this.#disk.put(stampPath(unit), file(`${digest}\n`, '0600'));
+    this.#disk.put(stampPath(unit), file(`${stamp}\n`, '0600'));
   }
 
   stop(unit: string): void {

@@ -139,6 +139,7 @@ test('what only one component notices is restarted by that component only', () =
       'file:/etc/kubernetes/authentication.yaml',
       'file:/etc/kubernetes/pki/encryption.yaml',
       'file:/etc/kubernetes/pki/ca.crt',
+      'pair:/etc/kubernetes/pki/apiserver-kubelet-client',
     ],
     'kube-controller-manager.service': [
       'binary:/usr/local/bin/kube-controller-manager',

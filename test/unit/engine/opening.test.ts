@@ -84,6 +84,12 @@ test('units are unsettled by what they run with, and only those that the run sta
   expect(by({ do: 'remove', path: '/etc/k' })).toEqual([]);
   expect(by(imageUpload.action)).toEqual([]);
   expect(unsettledBy([upload], [], resources)).toEqual([]);
+  // The rest of its stamp stays where it reads again all that changes.
+  const etcd = { kind: 'unit', name: 'etcd.service', reloadsOn: [binary.id] } as unknown as Resource;
+  expect(unsettledBy([upload], units, [...resources, etcd])).toEqual(['+etcd.service']);
+  const both = [upload, step({ do: 'remove', path: own.path })];
+  const reading = [restart('etcd.service', [binary.id]), restart('kubelet.service', ['file:/etc/k'])];
+  expect(unsettledBy(both, reading, [...resources, etcd])).toEqual(['+etcd.service', 'kubelet.service']);
   // Once, also where the plan and what was found anew both have its step.
   expect(unsettledBy([upload], [...units, ...units], resources)).toEqual(['etcd.service']);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { sha256, unitInputsDigest } from '../../../src/model/digest.ts';
+import { sha256, unitStamp } from '../../../src/model/digest.ts';
 import type { Body } from '../../../src/model/resource.ts';
 import { bodyDigest } from '../../../src/plan/content.ts';
 import { INVENTORIES } from '../../fake/site.ts';
@@ -59,11 +59,21 @@ test('the digests are those of what a deploy really writes', async () => {
 
 describe('the digest of a unit’s inputs', () => {
   test('does not depend on their order', () => {
-    expect(unitInputsDigest({ a: '1', b: '2' })).toBe(unitInputsDigest({ b: '2', a: '1' }));
+    expect(unitStamp({ a: '1', b: '2' })).toBe(unitStamp({ b: '2', a: '1' }));
   });
 
   test('depends on every name and every content', () => {
-    const digests = [{ a: '1', b: '2' }, { a: '2', b: '1' }, { a: '1' }, { a: '1', c: '2' }, {}].map(unitInputsDigest);
+    const digests = [{ a: '1', b: '2' }, { a: '2', b: '1' }, { a: '1' }, { a: '1', c: '2' }, {}].map((inputs) =>
+      unitStamp(inputs),
+    );
     expect(new Set(digests).size).toBe(digests.length);
+  });
+
+  test('keeps apart what is read again on a reload', () => {
+    const stamp = unitStamp({ a: '1', b: '2' }, ['b']);
+    expect(stamp).toMatch(/^[0-9a-f]{64} [0-9a-f]{64}$/);
+    const [kept, again] = stamp.split(' ');
+    expect(unitStamp({ a: '1', b: '3' }, ['b']).split(' ')).toEqual([kept, expect.not.stringMatching(again!)]);
+    expect(unitStamp({ a: '2', b: '2' }, ['b']).split(' ')).toEqual([expect.not.stringMatching(kept!), again]);
   });
 });

@@ -94,24 +94,25 @@ test('when anything changes every gate is asked, also those of phases without a 
 describe('a live cluster', () => {
   test('changes one member of etcd at a time, when the others are a quorum without it', () => {
     const plan = decided(stacked, changedHosts(right, ALL, stale('etcd.service')));
-    expect(turns(plan, 'etcd')).toEqual(['etcd/before', 'etcd/cp-1', 'etcd/cp-2', 'etcd/cp-3']);
+    expect(turns(plan, 'etcd')).toEqual(['etcd/before', 'etcd/cp-2', 'etcd/cp-3', 'etcd/cp-1']);
     expect(afterOf(plan)).toMatchObject({
       'etcd/before': [],
-      'etcd/cp-1': ['etcd/before'],
-      'etcd/cp-2': ['etcd/cp-1'],
+      'etcd/cp-2': ['etcd/before'],
       'etcd/cp-3': ['etcd/cp-2'],
-      apiserver: ['etcd/cp-3'],
+      // It leads.
+      'etcd/cp-1': ['etcd/cp-3'],
+      apiserver: ['etcd/cp-1'],
     });
     const [before, first] = plan.waves.filter(({ phase }) => phase === 'etcd');
-    expect(before).toMatchObject({ steps: [], hosts: ['cp-2', 'cp-3'], gate: { probe: 'etcd', need: 'quorum' } });
+    expect(before).toMatchObject({ steps: [], hosts: ['cp-1', 'cp-3'], gate: { probe: 'etcd', need: 'quorum' } });
     expect(first).toMatchObject({ hosts: ALL, gate: { probe: 'etcd', need: 'all' } });
-    expect(first?.steps.map(({ host }) => host)).toEqual(['cp-1']);
+    expect(first?.steps.map(({ host }) => host)).toEqual(['cp-2']);
   });
 
   test('repairs what is down first, and asks all of them before the others take their turns', () => {
     const facts = changedHosts(changedHosts(right, ALL, stale('etcd.service')), ['cp-3'], stopped('etcd.service'));
     const plan = decided(stacked, facts);
-    expect(turns(plan, 'etcd')).toEqual(['etcd', 'etcd/cp-1', 'etcd/cp-2']);
+    expect(turns(plan, 'etcd')).toEqual(['etcd', 'etcd/cp-2', 'etcd/cp-1']);
     expect(plan.waves.find(({ id }) => id === 'etcd')).toMatchObject({ hosts: ALL, gate: { need: 'all' } });
   });
 
@@ -120,7 +121,7 @@ describe('a live cluster', () => {
       const etcd = without(own.units['etcd.service']!, 'startedWith');
       return { ...own, units: { ...own.units, 'etcd.service': etcd } };
     });
-    expect(turns(decided(stacked, facts), 'etcd')).toEqual(['etcd/before', 'etcd/cp-1', 'etcd/cp-2', 'etcd/cp-3']);
+    expect(turns(decided(stacked, facts), 'etcd')).toEqual(['etcd/before', 'etcd/cp-2', 'etcd/cp-3', 'etcd/cp-1']);
   });
 
   test('does what interrupts nobody on all hosts at once', () => {

@@ -1,5 +1,5 @@
 import { KNOWN_PROGRAMS } from '../../../src/catalog/requirements.ts';
-import { sha256, unitInputsDigest } from '../../../src/model/digest.ts';
+import { sha256, unitStamp } from '../../../src/model/digest.ts';
 import type { CachedArtifact, Facts, HostFacts, Owned } from '../../../src/model/facts.ts';
 import type { CertificateName, StoredCertificate } from '../../../src/model/pki.ts';
 import type { Binary, Directory, File, Image, Kernel, Pair, Unit, User } from '../../../src/model/resource.ts';
@@ -181,7 +181,7 @@ const file = (text: string): HostFacts['paths'][string] => ({
   sha256: sha256(text),
 });
 
-const STAMP = unitInputsDigest({
+const STAMP = unitStamp({
   [unitFile.id]: sha256('[Service]\n'),
   [config.id]: sha256('a: 1\n'),
   [binary.id]: cachedArtifact(cache, binary.artifact)!.sha256,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { sha256, unitInputsDigest } from '../../../src/model/digest.ts';
+import { sha256, unitStamp } from '../../../src/model/digest.ts';
 import type { HostFacts, PathFact, UnitFact } from '../../../src/model/facts.ts';
 import { ownedPaths } from '../../../src/plan/owned.ts';
 import { hostSteps } from '../../../src/plan/hostSteps.ts';
@@ -223,21 +223,30 @@ describe('a unit', () => {
       const action = hostSteps(input(facts, { resources })).at(-1)?.action;
       return action?.do === 'unit' ? action.verb : undefined;
     };
-    const stale = unitIs({ startedWith: 'e'.repeat(64) });
+    const own = hostSteps(input(unitIs({ startedWith: 'x' })(rightFacts()), { resources })).at(-1)?.action;
+    const inputs = own?.do === 'unit' ? (own.inputs as Record<string, string>) : {};
+    const [kept = '', again = ''] = unitStamp(inputs, [configId]).split(' ');
+    const started = (startedWith: string): HostFacts => unitIs({ startedWith })(rightFacts());
     const otherConfig = path('/etc/app.yaml', { sha256: 'f'.repeat(64) });
     const otherUnit = path('/etc/systemd/system/app.service', { sha256: 'f'.repeat(64) });
-    expect(verbs(stale(otherConfig(rightFacts())))).toBe('reload');
-    expect(verbs(stale(otherUnit(otherConfig(rightFacts()))))).toBe('restart');
-    expect(verbs(stale(rightFacts()))).toBe('restart');
-    expect(verbs(unitIs({ startedWith: 'unknown' })(otherConfig(rightFacts())))).toBe('restart');
-    expect(verbs(unitIs({ active: 'inactive', startedWith: 'e'.repeat(64) })(otherConfig(rightFacts())))).toBe(
-      'restart',
-    );
+    const stale = 'e'.repeat(64);
+    expect(verbs(started(`${kept} ${again}`))).toBeUndefined();
+    expect(verbs(started(`${kept} ${stale}`))).toBe('reload');
+    expect(verbs(otherConfig(started(`${kept} ${stale}`)))).toBe('reload');
+    // A run died after it had written it.
+    expect(verbs(started(`${kept} unknown`))).toBe('reload');
+    expect(verbs(started(`${stale} ${again}`))).toBe('restart');
+    expect(verbs(started(`${stale} ${stale}`))).toBe('restart');
+    expect(verbs(started('unknown'))).toBe('restart');
+    expect(verbs(unitIs({ active: 'inactive' })(started(`${kept} ${stale}`)))).toBe('restart');
+    // Somebody edited it: it may have read that already, and reads it again.
+    expect(verbs(otherConfig(started(`${kept} ${again}`)))).toBe('reload');
+    expect(verbs(otherUnit(otherConfig(started(`${kept} ${again}`))))).toBe('restart');
   });
 
   test('that restarts on a pair does so when another certificate is there, not for its mode', () => {
     const reading = { ...unit, restartsOn: [unitFile.id, pair.id] };
-    const stamp = unitInputsDigest({ [unitFile.id]: sha256('[Service]\n'), [pair.id]: stored('app@cp-1').certSha256 });
+    const stamp = unitStamp({ [unitFile.id]: sha256('[Service]\n'), [pair.id]: stored('app@cp-1').certSha256 });
     const own = unitIs({ startedWith: stamp })(rightFacts());
     const resources = [unitFile, pair, reading];
     const other = path('/etc/pki/app/tls.crt', { sha256: 'f'.repeat(64) })(own);

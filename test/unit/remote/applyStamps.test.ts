@@ -73,6 +73,14 @@ describe.each(SHELLS)('in $name', ({ argv }) => {
     expect(stamps(box)).toEqual([UNKNOWN, UNKNOWN]);
   });
 
+  test('what is read again is all that a stamp after a plus loses', async () => {
+    const box = started();
+    box.write(stampOf('kubelet.service'), 'kept again\n');
+    const unsettles = ['+kubelet.service', ...UNITS.slice(1)];
+    expect((await apply(box, writing('new', undefined, { unsettles }), argv)).failed).toBeUndefined();
+    expect(stamps(box)).toEqual(['kept unknown\n', UNKNOWN]);
+  });
+
   test('a unit that was never started gets no stamp by that', async () => {
     const box = started(['kubelet.service']);
     box.write(stampOf('empty.service'), '');

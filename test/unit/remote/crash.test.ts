@@ -50,8 +50,8 @@ function input(box: Sandbox, generation: string, run: string) {
     [`file:${UNIT_FILE}`]: content(`unit ${generation}\n`),
   };
   const digest = sha(generation);
-  const unitDigests = new Map(steps.map(({ id }) => [id, digest]));
-  const more = { run, owned: ownedOf([FILE, generation]), unitDigests, unsettles: ['kubelet.service'] };
+  const stamps = new Map(steps.map(({ id }) => [id, digest]));
+  const more = { run, owned: ownedOf([FILE, generation]), stamps, unsettles: ['kubelet.service'] };
   return applyInput(steps, bodies, more);
 }
 

@@ -75,7 +75,7 @@ export const applyInput = (
   owned: ownedOf(),
   steps,
   bodies: new Map(Object.entries(bodies).map(([id, body]) => [`${HOST}/${id}`, body])),
-  unitDigests: new Map(steps.map(({ id }) => [id, 'd'.repeat(64)])),
+  stamps: new Map(steps.map(({ id }) => [id, 'd'.repeat(64)])),
   unsettles: [],
   ...more,
 });

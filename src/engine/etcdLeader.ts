@@ -1,0 +1,91 @@
+import { KbinError } from '../errors.ts';
+import type { HostName, Inventory, Json } from '../model/inventory.ts';
+import type { Clock, PkiStore } from '../model/ports.ts';
+import type { Connections } from './apiClient.ts';
+import { request } from './http.ts';
+import { field, objectsAt, parseJson, textAt } from './httpJson.ts';
+import type { HttpTarget } from './httpStreams.ts';
+import { etcdTls, memberTarget } from './probes/etcd.ts';
+
+export interface LeaderSource {
+  inventory: Inventory;
+  fleet: Connections;
+  pki: PkiStore;
+  clock: Clock;
+}
+
+const REQUEST_SECONDS = 3;
+/** An election takes a second by default, and one that nobody wins is held again. */
+const YIELD_MILLISECONDS = 10_000;
+const PAUSE_MILLISECONDS = 100;
+
+async function call(target: HttpTarget, path: string, body: object): Promise<Json> {
+  const headers = { 'content-type': 'application/json' };
+  const asked = { ...target, method: 'POST', path, headers, body: JSON.stringify(body) };
+  const answer = await request({ ...asked, timeoutSeconds: REQUEST_SECONDS });
+  if (answer.status === 200) return parseJson(answer.body);
+  const { host } = target.connection;
+  throw new KbinError('STEP', `etcd on ${host} refused ${path}: ${answer.status}`, { host });
+}
+
+const targetOf = async ({ fleet, pki, inventory }: LeaderSource, host: HostName): Promise<HttpTarget> =>
+  memberTarget(await fleet.connection(host), await etcdTls(pki, inventory));
+
+interface View {
+  own: string;
+  leader: string;
+}
+
+async function viewOf(source: LeaderSource, host: HostName): Promise<View> {
+  const status = await call(await targetOf(source, host), '/v3/maintenance/status', {});
+  return { own: textAt(status, 'header', 'member_id'), leader: textAt(status, 'leader') };
+}
+
+const isLeader = ({ own, leader }: View): boolean => own !== '' && own === leader;
+
+/** The host whose member says that it leads etcd; undefined where none does, or none answers in time. */
+export async function etcdLeader(source: LeaderSource, hosts: readonly HostName[]): Promise<HostName | undefined> {
+  const views = await Promise.allSettled(hosts.map((host) => viewOf(source, host)));
+  return hosts.find((_, index) => {
+    const view = views[index];
+    return view?.status === 'fulfilled' && isLeader(view.value);
+  });
+}
+
+/** Id of the first voter among these hosts, by their names in etcd. */
+async function voterAmong(target: HttpTarget, hosts: readonly HostName[]): Promise<string | undefined> {
+  const members = objectsAt(await call(target, '/v3/cluster/member/list', {}), 'members');
+  const voters = members.filter((member) => field(member, 'isLearner') !== true);
+  const found = hosts.flatMap((host) => voters.find((member) => textAt(member, 'name') === host) ?? []);
+  return found.length === 0 ? undefined : textAt(found[0] ?? null, 'ID');
+}
+
+/**
+ * Hands the leadership of etcd to one of the others, and waits until the member has let go of it; nothing where it does
+ * not lead or is alone. What is proposed while a leader goes is lost and times out: handed over while all members run,
+ * that is a moment (REFERENCE 4, rolling restart).
+ * @throws KbinError TIMEOUT when it still leads, STEP and CONNECT when it does not do as it is asked.
+ */
+export async function yieldLeadership(
+  source: LeaderSource,
+  host: HostName,
+  others: readonly HostName[],
+): Promise<void> {
+  if (!isLeader(await viewOf(source, host))) return;
+  const target = await targetOf(source, host);
+  const heir = await voterAmong(target, others);
+  if (heir === undefined) return;
+  await call(target, '/v3/maintenance/transfer-leadership', { targetID: heir });
+  const deadline = source.clock.monotonic() + YIELD_MILLISECONDS;
+  while (isLeader(await viewOf(source, host))) {
+    if (source.clock.monotonic() > deadline)
+      throw new KbinError(
+        'TIMEOUT',
+        `etcd on ${host} still leads ${YIELD_MILLISECONDS / 1000} s after it handed over`,
+        {
+          host,
+        },
+      );
+    await source.clock.pause(PAUSE_MILLISECONDS);
+  }
+}
