@@ -8,6 +8,8 @@ export const PLACES = {
   lock: '/var/lib/kbin/lock',
   fence: '/var/lib/kbin/fence',
   previous: '/var/lib/kbin/previous',
+  /** Id of the restore of etcd that is under way. */
+  restoring: '/var/lib/kbin/restoring',
   versions: '/opt/kbin',
   units: '/etc/systemd/system',
   kubernetes: '/etc/kubernetes',

@@ -69,6 +69,8 @@ export interface HostFacts {
   /** Programs that the node needs and has: tar, gzip, sha256sum, zstd, nft, iptables… */
   programs: string[];
   owned: Owned | null;
+  /** Id of a restore of etcd that is under way. */
+  restoring?: string;
   /** Things of a cluster that are there although `owned` is missing: etcd data, kubelet kubeconfig… */
   leftovers: string[];
 }

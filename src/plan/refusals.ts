@@ -73,6 +73,20 @@ function lostMember({ inventory, facts }: Ground): Refusal[] {
   });
 }
 
+/** Some members may hold the old data and some the restored: what starts them must be the restore. */
+const restoring = ({ facts }: Ground): Refusal[] =>
+  Object.entries(facts.hosts).flatMap(([host, { restoring: run }]) =>
+    run === undefined
+      ? []
+      : [
+          {
+            host,
+            message: `is in the midst of a restore of etcd (${run})`,
+            fix: 'Go on with it: kbin etcd restore SNAPSHOT; or go back: kbin etcd restore --undo.',
+          },
+        ],
+  );
+
 /** Members that the inventory no longer names would keep their vote. */
 function droppedMember({ inventory, facts }: Ground): Refusal[] {
   return inventory.hosts
@@ -116,6 +130,7 @@ export const refusals = (ground: Ground): Refusal[] => [
   ...lostStore(ground),
   ...lostEncryption(ground),
   ...otherCluster(ground),
+  ...restoring(ground),
   ...lostMember(ground),
   ...droppedMember(ground),
   ...otherMinor(ground),

@@ -14,6 +14,8 @@ import { compact, HASH, PRELUDE } from './shell.ts';
  */
 export const RESTORES = `${PLACES.etcdData}/.kbin-restore`;
 
+const restoring = hostPath(PLACES.restoring);
+
 const placeOf = (run: string): string => hostPath(`${RESTORES}/${runId(run)}`);
 
 const RESTORE = compact(`
@@ -47,6 +49,7 @@ export const placeSnapshotScript = ({ run, sha256 }: { run: string; sha256: stri
     ${HASH}
     is_right() { case $(hash_of "$1") in ${shellQuote(sha256)}*) return 0;; *) return 1;; esac; }
     mkdir -p -- "$place" || give_up ${EXITS.failed} "$place cannot be made"
+    printf '%s\\n' "\${place##*/}" >${restoring} && flush ${restoring} || give_up ${EXITS.failed} '${restoring} cannot be written'
     if [ -f "$place/snapshot.db" ] && is_right "$place/snapshot.db"; then
       say present
       exit 0
@@ -178,7 +181,7 @@ export const undoSwapScript = (run: string): string =>
     fi
     rm -f -- "$place/swapped"
     : >"$place/ended"
-    flush "$place/ended" "$place" "$data" && say undone
+    flush "$place/ended" "$place" "$data" && rm -f -- ${restoring} && say undone
   `,
   );
 
@@ -188,6 +191,7 @@ export const endRestoreScript = (run: string): string =>
     run,
     `
     : >"$place/ended" && flush "$place/ended" "$place" || give_up ${EXITS.failed} "$place cannot be written"
+    rm -f -- ${restoring}
     rm -rf -- "$place/snapshot.db" "$place/.part" "$place/.new" "$place/new"
     say ended
   `,

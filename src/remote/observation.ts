@@ -120,6 +120,7 @@ export function parseObservation(stdout: string, clock: { sentAt: number; receiv
     users: valuesOf(facts, 'user'),
     programs: valuesOf(facts, 'program'),
     owned: ownedFact(files.get(PLACES.owned)),
+    ...(first(PLACES.restoring) === '' ? {} : { restoring: first(PLACES.restoring) }),
     leftovers: valuesOf(facts, 'leftover').map(absolutePath),
   };
 }

@@ -49,6 +49,7 @@ const PLAIN_FILES = [
   '/sys/devices/system/cpu/online',
   '/sys/class/dmi/id/product_uuid',
   PLACES.owned,
+  PLACES.restoring,
 ] as const;
 
 function facts(input: ObserveInput): string {

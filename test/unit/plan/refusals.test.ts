@@ -106,3 +106,9 @@ test('another minor of Kubernetes is refused, another patch is not', () => {
 test('each refusal says what to do', () => {
   for (const { fix } of refusals({ inventory: site.inventory, facts: withStore(null) })) expect(fix).toMatch(/\.$/);
 });
+
+test('nothing is deployed in the midst of a restore of etcd', () => {
+  expect(found(changed('cp-2', () => ({ restoring: '20261120T130501-a1b2c3-0123456789ab' })))).toEqual([
+    'cp-2 is in the midst of a restore of etcd (20261120T130501-a1b2c3-0123456789ab)',
+  ]);
+});

@@ -35,6 +35,7 @@ function host(state = 'inactive'): Sandbox {
   const box = sandbox();
   box.fake('systemctl', `echo ActiveState=${state}`);
   box.write('/var/lib/etcd/member/snap/db', OLD);
+  box.write('/var/lib/kbin/owned.json', '{}');
   box.write(
     '/usr/local/bin/etcdutl',
     `#!/bin/sh\nprintf '%s\\n' "$*" >>"$KBIN_ROOT/calls"\nmkdir -p "$5/member/snap" && printf ${NEW} >"$5/member/snap/db"\n`,
@@ -72,6 +73,7 @@ describe.each(SHELLS)('in $name', ({ argv }) => {
   test('a member is replaced by a restored one, and the old one is kept aside', async () => {
     const box = host();
     expect(await run(box, place, SNAPSHOT)).toBe('placed');
+    expect(box.read('/var/lib/kbin/restoring')).toBe(`${RUN}\n`);
     expect(await run(box, unpackSnapshotScript(MEMBER))).toBe('unpacked');
     expect(db(box)).toBe(OLD);
     expect(await look(box)).toEqual({ run: RUN, isUnpacked: true, isSwapped: false, isEnded: false, hasOld: false });
@@ -80,6 +82,7 @@ describe.each(SHELLS)('in $name', ({ argv }) => {
     expect(box.read(`${PLACE}/old/member/snap/db`)).toBe(OLD);
     expect(await run(box, endRestoreScript(RUN))).toBe('ended');
     expect(box.list(PLACE)).toEqual(['ended', 'old', 'swapped']);
+    expect(box.has('/var/lib/kbin/restoring')).toBe(false);
     expect(await look(box)).toMatchObject({ isSwapped: true, isEnded: true, hasOld: true });
     expect(box.calls()[0]).toBe(
       `snapshot restore .${PLACE}/snapshot.db --data-dir .${PLACE}/.new --name cp-1 --initial-advertise-peer-urls https://10.0.0.1:2380 --initial-cluster cp-1=https://10.0.0.1:2380 --initial-cluster-token kbin-prod-1 --bump-revision 1000000000 --mark-compacted`,
