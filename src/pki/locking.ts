@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { KbinError } from '../errors.ts';
 import type { CertificateName, StoredCertificate } from '../model/pki.ts';
 import { Secret } from '../model/secret.ts';
+import { guarded } from './access.ts';
 import { type Audience, decryptText, encryptText, type Identity } from './age.ts';
 import { readCertificate } from './certificate.ts';
 import { finishPending, type NewFile, writeTogether } from './journal.ts';
 import { parsePrivateKey } from './keys.ts';
 import { placesOf } from './layout.ts';
 import { keyringOf, LOCK, LOCK_IDENTITY, type Lock, lockedKey, newLock, readLock, type Unlock } from './lock.ts';
-import { guarded, openPkiStore } from './store.ts';
+import { openPkiStore } from './store.ts';
 import { damaged, readingFrom, readText } from './stored.ts';
 
 const RETIRED = 'retired';
