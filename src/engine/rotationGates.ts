@@ -4,6 +4,7 @@ import { hasRole, hostsWith, isNode, type Host, type HostName } from '../model/i
 import type { ProbeName } from '../model/phase.ts';
 import type { Rotation } from '../model/pki.ts';
 import type { Engine } from './engine.ts';
+import { interrupted } from './interruption.ts';
 import { PUBLISHED_AUTHORITIES, publishedAuthorities } from './publishedAuthorities.ts';
 import { rewriteStored } from './rewrite.ts';
 import { restartWorkloads } from './workloads.ts';
@@ -57,6 +58,25 @@ const BEFORE_GATE: Partial<
   encrypted: (engine, _, { tell }) => rewriteStored(engine, tell),
 };
 
+const SETTLE_POLL_MILLISECONDS = 1000;
+
+/** Waits for what no probe can see. Throws INTERRUPTED when the operator does not want to. */
+async function settle(
+  { clock, signal }: Engine,
+  rotation: Rotation,
+  { tell, gateSeconds }: GateOptions,
+): Promise<void> {
+  const wanted = ROTATIONS[rotation.name]?.settles?.[rotation.stage];
+  if (wanted === undefined) return;
+  const seconds = Math.min(wanted.seconds, gateSeconds ?? wanted.seconds);
+  tell(`waiting ${seconds} s: ${wanted.why}`);
+  const end = clock.monotonic() + seconds * 1000;
+  while (clock.monotonic() < end) {
+    if (signal.aborted) throw interrupted(stageWord(rotation.name, rotation.stage));
+    await clock.pause(SETTLE_POLL_MILLISECONDS, signal);
+  }
+}
+
 /** What has to hold after the deploy of a stage. Throws GATE. */
 export async function passGates(engine: Engine, rotation: Rotation, options: GateOptions): Promise<void> {
   const { gateSeconds } = options;
@@ -72,6 +92,7 @@ export async function passGates(engine: Engine, rotation: Rotation, options: Gat
     const wave = `${row?.title ?? rotation.name}, ${stageWord(rotation.name, rotation.stage)}: ${probe}`;
     await engine.world.passGate({ wave, phase: 'certificates', gate, hosts: hostsAsked(engine, probe) }, engine.signal);
   }
+  await settle(engine, rotation, options);
 }
 
 /** What the last deploy of a stage ends with: pods run, and reach each other. Throws GATE. */
