@@ -9,6 +9,7 @@ export const PHASE_TABLE: readonly Phase[] = [
     on: 'etcd',
     after: ['host'],
     width: 1,
+    vital: ['etcd-server', 'etcd-peer'],
     gate: { probe: 'etcd', need: 'all', withinSeconds: 90, units: ['etcd.service'] },
     // No member is touched unless the others are a quorum without it.
     before: { probe: 'etcd', need: 'quorum', withinSeconds: 30, units: ['etcd.service'] },
@@ -18,6 +19,7 @@ export const PHASE_TABLE: readonly Phase[] = [
     on: 'control-plane',
     after: ['etcd'],
     width: 1,
+    vital: ['apiserver', 'apiserver-etcd-client'],
     gate: { probe: 'apiserver', need: 'all', withinSeconds: 120, units: ['kube-apiserver.service'] },
   },
   {
@@ -25,6 +27,7 @@ export const PHASE_TABLE: readonly Phase[] = [
     on: 'control-plane',
     after: ['apiserver'],
     width: 1,
+    vital: ['controller-manager', 'scheduler'],
     gate: {
       probe: 'leases',
       need: 'all',
@@ -53,6 +56,7 @@ export const PHASE_TABLE: readonly Phase[] = [
     on: 'node',
     after: ['runtime', 'balancer', 'bootstrap'],
     width: 10,
+    vital: ['kubelet', 'kubelet-serving', 'kube-proxy'],
     gate: {
       probe: 'nodes-registered',
       need: 'all',
@@ -65,6 +69,7 @@ export const PHASE_TABLE: readonly Phase[] = [
     on: 'node',
     after: ['node', 'controllers'],
     width: 10,
+    vital: ['flannel'],
     gate: {
       probe: 'nodes-ready',
       need: 'all',

@@ -10,6 +10,8 @@ export interface RotationRow {
   gates: Readonly<Record<RotationStage, readonly ProbeName[]>>;
   /** How long these may take: pods see a change of a ConfigMap or a new token within minutes. */
   withinSeconds: number;
+  /** Stages after whose gates clients need some more time, and why: what they hold in memory nobody can see. */
+  settles?: Partial<Record<RotationStage, { seconds: number; why: string }>>;
   /** What the operator calls its stages, where these words do not fit. */
   words?: Readonly<Record<RotationStage, string>>;
 }
@@ -40,6 +42,8 @@ export const ROTATIONS: Readonly<Record<CertificateName, RotationRow>> = {
     gates: { trust: [], sign: ['tokens'], untrust: [] },
     // A token of an hour is renewed after 48 minutes at the latest.
     withinSeconds: 4200,
+    // client-go keeps the content of a token's file for a minute (transport/token_source.go).
+    settles: { sign: { seconds: 65, why: 'pods read their token again once a minute' } },
   },
   [ENCRYPTION]: {
     title: 'the encryption of stored objects',

@@ -1,8 +1,8 @@
 import { dirname, join } from 'node:path/posix';
 import { PLACES } from '../catalog/places.ts';
-import { AUDIT_WEBHOOK, type AuditWebhook } from '../model/inventory.ts';
 import type { PhaseName } from '../model/phase.ts';
 import type { Directory, File } from '../model/resource.ts';
+import { AUDIT_WEBHOOK, type AuditWebhook } from '../model/security.ts';
 import type { Context } from './context.ts';
 import type { Flags } from './flags.ts';
 import { directory, pemFile, privateFile } from './resources.ts';

@@ -1,9 +1,6 @@
-import { phaseNamed } from '../catalog/phases.ts';
 import { ROTATIONS, STAGES, stageWord } from '../catalog/rotations.ts';
 import { KbinError } from '../errors.ts';
 import { ENCRYPTION } from '../model/encryption.ts';
-import { hasRole, hostsWith, isNode, type Host, type HostName } from '../model/inventory.ts';
-import type { ProbeName } from '../model/phase.ts';
 import { generationOf, type CertificateName, type CertSpec, type Rotation, type RotationStage } from '../model/pki.ts';
 import { stepsOf } from '../model/plan.ts';
 import type { NextGeneration } from '../model/ports.ts';
@@ -11,21 +8,13 @@ import { certificateSpecs } from '../pki/catalog.ts';
 import { execute, prepare, type Prepared } from './deploy.ts';
 import { beforeEncryption, begunAnew } from './encryptionRotation.ts';
 import type { Engine } from './engine.ts';
-import { PUBLISHED_AUTHORITIES, publishedAuthorities } from './publishedAuthorities.ts';
-import { rewriteStored } from './rewrite.ts';
-import { restartWorkloads } from './workloads.ts';
+import { type GateOptions, passGates, proveCluster } from './rotationGates.ts';
 
-export interface RotationOptions {
+export interface RotationOptions extends GateOptions {
   /** Stop after this stage; all of them without. */
   until?: RotationStage;
   /** Asked before anything is changed, with the plan of the stage; throws to stop. */
   agree: (stage: RotationStage, prepared: Prepared) => Promise<void>;
-  /** Roll the pods of every workload, not only kbin's own, when they must notice a new authority. */
-  restartsWorkloads?: boolean;
-  /** What the operator should know between the stages. */
-  tell: (line: string) => void;
-  /** How long every gate waits, instead of its own limit. */
-  gateSeconds?: number;
   /** The authority that is to be the next generation; kbin makes one without. */
   given?: NonNullable<NextGeneration['given']>;
 }
@@ -58,69 +47,6 @@ export async function rotationUnderWay({ pki }: Engine, name: CertificateName): 
       hint: `Finish that rotation first.`,
     },
   );
-}
-
-/** Hosts that these gates ask; the others ask all. */
-const ASKED: Partial<Record<ProbeName, (host: Host) => boolean>> = {
-  tokens: isNode,
-  'root-ca': isNode,
-  encrypted: (host) => hasRole(host, 'control-plane'),
-};
-
-/** Hosts that the gates of a rotation ask. */
-function hostsAsked(engine: Engine, probe: ProbeName): HostName[] {
-  const { inventory } = engine;
-  return inventory.hosts.filter(ASKED[probe] ?? (() => true)).map((host) => host.name);
-}
-
-async function roll(
-  engine: Engine,
-  rotation: Rotation,
-  { tell, restartsWorkloads = false }: RotationOptions,
-): Promise<void> {
-  const paths = await restartWorkloads(engine.world.api(new Set()), rotation, restartsWorkloads);
-  for (const path of paths) tell(`restarted for its API client: ${path}`);
-  if (restartsWorkloads) return;
-  tell('Your own pods that talk to the API and read its authority only once must be restarted before the stage sign');
-  tell('(--stage trust stops here; --restart-workloads restarts every Deployment, StatefulSet and DaemonSet).');
-}
-
-/** Takes the old authorities out of what kube-apiservers publish and never shorten. */
-async function publish({ world, pki }: Engine): Promise<void> {
-  await world.api(new Set()).mergePatch(PUBLISHED_AUTHORITIES, { data: await publishedAuthorities(pki) });
-}
-
-/** What has to be done between two gates of a stage, by the gate that sees whether it was. */
-const BEFORE_GATE: Partial<
-  Record<ProbeName, (engine: Engine, rotation: Rotation, options: RotationOptions) => Promise<void>>
-> = {
-  rollouts: roll,
-  'published-authorities': publish,
-  encrypted: (engine, _, { tell }) => rewriteStored(engine, tell),
-};
-
-async function passGates(engine: Engine, rotation: Rotation, options: RotationOptions): Promise<void> {
-  const { gateSeconds } = options;
-  const row = ROTATIONS[rotation.name];
-  for (const probe of row?.gates[rotation.stage] ?? []) {
-    await BEFORE_GATE[probe]?.(engine, rotation, options);
-    const gate = {
-      probe,
-      need: 'all' as const,
-      withinSeconds: gateSeconds ?? row?.withinSeconds ?? 0,
-      units: hostsWith(engine.inventory, 'control-plane').length > 0 ? ['kube-apiserver.service'] : [],
-    };
-    const wave = `${row?.title ?? rotation.name}, ${stageWord(rotation.name, rotation.stage)}: ${probe}`;
-    await engine.world.passGate({ wave, phase: 'certificates', gate, hosts: hostsAsked(engine, probe) }, engine.signal);
-  }
-}
-
-async function proveCluster(engine: Engine, { gateSeconds }: RotationOptions): Promise<void> {
-  const { gate, name } = phaseNamed('addons');
-  if (gate === undefined) return;
-  const asked = { ...gate, ...(gateSeconds === undefined ? {} : { withinSeconds: gateSeconds }) };
-  const hosts = engine.inventory.hosts.filter(isNode).map((host) => host.name);
-  await engine.world.passGate({ wave: name, phase: name, gate: asked, hosts }, engine.signal);
 }
 
 /** A deploy that must reach every host: one that is left out would be cut off by the next stage. */

@@ -1,4 +1,5 @@
-import type { Audit, AuditWebhook, Authentication, JsonObject, Tls } from '../model/inventory.ts';
+import type { JsonObject } from '../model/inventory.ts';
+import type { Audit, AuditWebhook, Authentication, Tls } from '../model/security.ts';
 import { DEFAULTS } from './defaults.ts';
 import { documentIn } from './documents.ts';
 import { textInFile } from './operatorFiles.ts';

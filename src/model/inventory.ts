@@ -1,5 +1,6 @@
 import type { Encryption } from './encryption.ts';
 import type { Secret } from './secret.ts';
+import type { Audit, Authentication, Tls } from './security.ts';
 
 export const ROLES = ['etcd', 'control-plane', 'worker'] as const;
 export type Role = (typeof ROLES)[number];
@@ -123,55 +124,6 @@ export interface ExternalEtcd {
   caFile: string;
   certFile: string;
   keyFile: string;
-}
-
-/** What the API servers record of every request, and where. */
-export interface Audit {
-  enabled: boolean;
-  /** Text of the operator's policy; absent for kbin's own. */
-  policy?: string;
-  log: {
-    /** On the control planes. */
-    path: string;
-    maxAgeDays: number;
-    maxBackups: number;
-    maxSizeMiB: number;
-    format: 'json' | 'legacy';
-  };
-  webhook?: AuditWebhook;
-}
-
-/** A service that the API servers send audit events to. */
-export interface AuditWebhook {
-  /** Kubeconfig on the operator's machine. It can hold secrets, so its text is no part of the inventory. */
-  configFile: string;
-  mode: 'batch' | 'blocking' | 'blocking-strict';
-  initialBackoffSeconds: number;
-  batch: {
-    bufferSize: number;
-    maxSize: number;
-    maxWaitSeconds: number;
-    throttle: boolean;
-    throttleQps: number;
-    throttleBurst: number;
-  };
-}
-
-/** Under this name the certificate store hands out the webhook's kubeconfig, as a key. */
-export const AUDIT_WEBHOOK = 'audit-webhook';
-
-/** What servers of Kubernetes and etcd offer. */
-export interface Tls {
-  minVersion: 'VersionTLS12' | 'VersionTLS13';
-  /** Of TLS 1.2, by Go's names; empty with VersionTLS13, whose suites cannot be chosen. */
-  cipherSuites: string[];
-}
-
-/** Who is known to the API servers beside certificates and ServiceAccounts, as AuthenticationConfiguration has it. */
-export interface Authentication {
-  anonymous: { enabled: boolean; conditions?: { path: string }[] };
-  /** Issuers of tokens, with their authorities in PEM. */
-  jwt: JsonObject[];
 }
 
 /** A certificate beside those that the cluster needs. */

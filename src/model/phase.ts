@@ -54,6 +54,11 @@ export interface Phase {
   /** How many hosts at once on a live cluster; a first installation always goes wide. */
   width: number | 'all';
   gate?: Gate;
+  /**
+   * Rows of certs/catalog.yml without which its programs pass no gate: hosts on which one has expired are down already,
+   * and are put right all at once.
+   */
+  vital?: string[];
   /** What the hosts beside the first that takes its turn must confirm before it does, on a live cluster. */
   before?: Gate;
 }

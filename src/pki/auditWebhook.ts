@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { load } from 'js-yaml';
 import { KbinError } from '../errors.ts';
-import { AUDIT_WEBHOOK } from '../model/inventory.ts';
 import type { StoredCertificate } from '../model/pki.ts';
 import type { Pki } from '../model/ports.ts';
 import { Secret } from '../model/secret.ts';
+import { AUDIT_WEBHOOK } from '../model/security.ts';
 import { bareText, describeCertificate, readCertificate } from './certificate.ts';
 
 const fault = (file: string, what: string, cause?: unknown): KbinError =>

@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
 import { KbinError } from '../errors.ts';
+import { guarded } from './access.ts';
 import { type Audience, encryptBytes } from './age.ts';
 import { type BackupHead, HEAD, LEDGER, maxBackupBytes, PKI, placeFault } from './backupFormat.ts';
 import { clusterIdOf } from './clusterId.ts';
 import { finishPending } from './journal.ts';
-import { guarded, openPkiStore } from './store.ts';
+import { openPkiStore } from './store.ts';
 
 /** What a backup is of. */
 export interface BackupPlaces {

@@ -1,8 +1,10 @@
 import { createHash, type KeyObject, X509Certificate } from 'node:crypto';
 import type { CertificateFields, CertificateName, KeyUsage, SeenCertificate, StoredCertificate } from '../model/pki.ts';
-import { addressText } from './address.ts';
-import { elementsIn, readElement, type Element } from './der.ts';
+import { NO_ALT_NAMES, readAltNames } from './altNames.ts';
+import { elementsIn, readElement } from './der.ts';
+import { EXTENSIONS, type ReadExtension, readExtensions } from './extensions.ts';
 import { algorithmOf, keyIdOf, spkiOf } from './keys.ts';
+import { ATTRIBUTES, readName, valuesOf } from './names.ts';
 import { fromPem } from './pem.ts';
 
 /** A certificate taken apart as far as kbin needs it; byte ranges are DER. */
@@ -20,17 +22,11 @@ export interface ReadCertificate {
   organizations: string[];
   dnsNames: string[];
   ipAddresses: string[];
+  /** All of them, by dotted identifier. */
+  extensions: ReadonlyMap<string, ReadExtension>;
 }
 
-// Object identifiers as their DER contents in hex.
-const OID = {
-  commonName: '550403',
-  organization: '55040a',
-  keyId: '551d0e',
-  altNames: '551d11',
-  issuerKeyId: '551d23',
-};
-const TAG = { extensions: 0xa3, keyIdentifier: 0x80, dnsName: 0x82, ipAddress: 0x87, version: 0xa0 };
+const TAG = { version: 0xa0, extensions: 0xa3, keyIdentifier: 0x80 };
 
 export const USAGE_OIDS: Record<KeyUsage, string> = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' };
 
@@ -42,43 +38,31 @@ export function readCertificate(pem: string): ReadCertificate {
   const fields = elementsIn(tbs?.contents ?? der).filter((field) => field.tag !== TAG.version);
   const [, , issuer, , subject, spki] = fields;
   if (issuer === undefined || subject === undefined || spki === undefined) throw new Error('is no X.509 certificate');
-  const extensions = extensionsIn(fields.find((field) => field.tag === TAG.extensions));
-  const altNames = elementsIn(inside(extensions.get(OID.altNames)));
-  const ownKeyId = extensions.get(OID.keyId);
+  const list = fields.find((field) => field.tag === TAG.extensions);
+  const extensions = list === undefined ? new Map<string, ReadExtension>() : readExtensions(list.contents);
+  const altNames = extensions.get(EXTENSIONS.altNames)?.value;
+  const { dns, ip } = altNames === undefined ? NO_ALT_NAMES : readAltNames(altNames);
+  const keyId = extensions.get(EXTENSIONS.keyId)?.value;
+  const name = readName(subject.whole);
   return {
     x509,
     subject: subject.whole,
     spki: spki.whole,
-    keyId: ownKeyId === undefined ? keyIdOf(spki.whole) : readElement(ownKeyId).contents,
-    issuerKeyId: elementsIn(inside(extensions.get(OID.issuerKeyId))).find(isKeyIdentifier)?.contents ?? null,
-    commonName: nameValues(subject, OID.commonName)[0] ?? '',
-    issuer: nameValues(issuer, OID.commonName)[0] ?? '',
-    organizations: nameValues(subject, OID.organization),
-    dnsNames: altNames.filter(({ tag }) => tag === TAG.dnsName).map(({ contents }) => contents.toString('latin1')),
-    ipAddresses: altNames.filter(({ tag }) => tag === TAG.ipAddress).map(({ contents }) => addressText(contents)),
+    keyId: keyId === undefined ? keyIdOf(spki.whole) : readElement(keyId).contents,
+    issuerKeyId: issuerKeyIdIn(extensions.get(EXTENSIONS.issuerKeyId)?.value),
+    commonName: valuesOf(name, ATTRIBUTES.CN)[0] ?? '',
+    issuer: valuesOf(readName(issuer.whole), ATTRIBUTES.CN)[0] ?? '',
+    organizations: valuesOf(name, ATTRIBUTES.O),
+    dnsNames: [...dns],
+    ipAddresses: [...ip],
+    extensions,
   };
 }
 
-const isKeyIdentifier = (element: Element): boolean => element.tag === TAG.keyIdentifier;
-const inside = (der: Buffer | undefined): Buffer => (der === undefined ? Buffer.alloc(0) : readElement(der).contents);
-
-/** Values of extensions, by the hex of their object identifier. */
-function extensionsIn(field: Element | undefined): Map<string, Buffer> {
-  const extensions = field === undefined ? [] : elementsIn(inside(field.contents));
-  return new Map(
-    extensions.map((extension) => {
-      // An extension is its identifier, an optional `critical`, and the value in an OCTET STRING.
-      const parts = elementsIn(extension.contents);
-      return [parts[0]?.contents.toString('hex') ?? '', parts.at(-1)?.contents ?? Buffer.alloc(0)] as const;
-    }),
-  );
-}
-
-function nameValues(name: Element, oid: string): string[] {
-  return elementsIn(name.contents)
-    .flatMap((set) => elementsIn(set.contents))
-    .map((attribute) => elementsIn(attribute.contents))
-    .flatMap(([type, value]) => (type?.contents.toString('hex') === oid && value ? [value.contents.toString()] : []));
+/** The key identifier in the value of an authorityKeyIdentifier extension. */
+function issuerKeyIdIn(value: Buffer | undefined): Buffer | null {
+  const parts = value === undefined ? [] : elementsIn(readElement(value).contents);
+  return parts.find(({ tag }) => tag === TAG.keyIdentifier)?.contents ?? null;
 }
 
 export const sha256Hex = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
@@ -89,17 +73,22 @@ export interface PairTexts {
   keyPem: string;
 }
 
-function fieldsOf(read: ReadCertificate): CertificateFields {
-  const { x509 } = read;
+/** Those of its extended key usages that kbin issues. */
+export function usagesOf(x509: X509Certificate): KeyUsage[] {
   // node:crypto calls the extended key usages `keyUsage`.
   const usages = (x509.keyUsage as string[] | undefined) ?? [];
+  return (Object.keys(USAGE_OIDS) as KeyUsage[]).filter((usage) => usages.includes(USAGE_OIDS[usage]));
+}
+
+function fieldsOf(read: ReadCertificate): CertificateFields {
+  const { x509 } = read;
   return {
     serial: x509.serialNumber,
     commonName: read.commonName,
     organizations: read.organizations,
     dnsNames: read.dnsNames,
     ipAddresses: read.ipAddresses,
-    usages: (Object.keys(USAGE_OIDS) as KeyUsage[]).filter((usage) => usages.includes(USAGE_OIDS[usage])),
+    usages: usagesOf(x509),
     isAuthority: x509.ca,
     notBefore: Date.parse(x509.validFrom),
     notAfter: Date.parse(x509.validTo),
@@ -150,7 +139,7 @@ export const bareText = (name: CertificateName, text: string): StoredCertificate
   isAuthority: false,
   algorithm: 'ECDSA-P256',
   notBefore: 0,
-  notAfter: Date.parse('9999-12-31T23:59:59Z'),
+  notAfter: NO_EXPIRY,
   issuerKeyId: '',
   keyId: '',
 });

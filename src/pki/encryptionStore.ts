@@ -24,7 +24,7 @@ const placeOf = (generation: Generation): string => placesOf(generationOf(ENCRYP
 const isList = (value: unknown): value is string[] =>
   Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string');
 
-/** What a file holds; undefined when it is not what kbin writes. */
+/** What a text holds; undefined when it is not what kbin writes. */
 function parsed(text: string): EncryptionKey | undefined {
   const { secret, ...rest } = JSON.parse(text) as Partial<Omit<EncryptionKey, 'secret'>> & { secret?: unknown };
   const { provider, resources, key, createdAt } = rest;
@@ -40,7 +40,11 @@ function parsed(text: string): EncryptionKey | undefined {
 function readGeneration(directory: string, generation: Generation): EncryptionKey | undefined {
   const path = join(directory, placeOf(generation));
   const text = readText(path);
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : encryptionKeyIn(path, text);
+}
+
+/** The generation, key and all, in the text of this file. Throws PKI, quoting nothing of it, for what is none. */
+export function encryptionKeyIn(path: string, text: string): EncryptionKey {
   let own: EncryptionKey | undefined;
   try {
     own = parsed(text);

@@ -11,16 +11,14 @@ import { nextEncryption } from './encryptionStore.ts';
 import { type Issuer, issuerFrom } from './issue.ts';
 import { parsePrivateKey } from './keys.ts';
 import { finishPending, type NewFile, writeTogether } from './journal.ts';
-import { filesOf, placesOf } from './layout.ts';
-import { type Keyring, lockedKey, readLock } from './lock.ts';
+import { filesOf, isRetiredSecret, placesOf, RETIRED } from './layout.ts';
+import { type Keyring, lockedFile, readLock } from './lock.ts';
 import { makeCertificates, makeKeyPair } from './make.ts';
 import { authorityFiles } from './outside/authorityFiles.ts';
 import { damaged, readPair, readText } from './stored.ts';
 
 /** Rotations under way; beside the pairs, and written together with them. */
 const RECORD = 'rotations.json';
-/** Old generations that nothing trusts any more. */
-const RETIRED = 'retired';
 
 type Rotations = Record<CertificateName, Rotation>;
 
@@ -168,12 +166,12 @@ export async function distrust(directory: string, name: CertificateName): Promis
   return done;
 }
 
-/** A file of an old generation at its last place, not yet written. In a locked store no retired key is readable. */
+/** A file of an old generation at its last place, not yet written. In a locked store none that is secret is readable. */
 function retired(directory: string, path: string, folder: string): Promise<NewFile> {
   const body = new Secret(readText(join(directory, path)) ?? '');
   const file = { path: join(relative(directory, folder), path), body, isPermanent: false };
-  const lock = path.endsWith('.key') ? readLock(directory) : null;
-  return lock === null ? Promise.resolve(file) : lockedKey(lock, file);
+  const lock = isRetiredSecret(path) ? readLock(directory) : null;
+  return lock === null ? Promise.resolve(file) : lockedFile(lock, file);
 }
 
 /** Forgets a rotation that has gone through all its stages. */

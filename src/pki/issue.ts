@@ -1,11 +1,13 @@
-import { type KeyObject, randomBytes, sign } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { KbinError } from '../errors.ts';
 import type { CertSpec } from '../model/pki.ts';
-import { addressBytes } from './address.ts';
+import { NO_ALT_NAMES } from './altNames.ts';
 import { readCertificate, USAGE_OIDS } from './certificate.ts';
-import * as der from './der.ts';
-import { algorithmOf, keyIdOf, type KeyPair, spkiOf } from './keys.ts';
-import { toPem } from './pem.ts';
+import type { KeyUsageBit } from './extensions.ts';
+import { keyIdOf, type KeyPair, spkiOf } from './keys.ts';
+import { ATTRIBUTES, type Name, nameOf } from './names.ts';
+import { signCertificate, type Signer, type Template } from './sign.ts';
+import { signatureOf } from './signature.ts';
 
 /** An authority as far as signing needs it. */
 export interface Issuer {
@@ -26,15 +28,9 @@ const DAY = 86_400 * SECOND;
 // Clocks of hosts may be behind the operator's. Both kubeadm and cfssl take five minutes.
 const BACKDATE = 300 * SECOND;
 
-const SIGNATURES = {
-  ecdsaSha256: { hash: 'sha256', identifier: der.sequence(der.oid('1.2.840.10045.4.3.2')) },
-  ecdsaSha384: { hash: 'sha384', identifier: der.sequence(der.oid('1.2.840.10045.4.3.3')) },
-  rsaSha256: { hash: 'sha256', identifier: der.sequence(der.oid('1.2.840.113549.1.1.11'), der.nothing()) },
-};
-
-/** Bits of keyUsage: digitalSignature, keyEncipherment (REFERENCE 1.1: even for ECDSA), keyCertSign; never cRLSign. */
-const LEAF_KEY_USAGE = der.bits(Buffer.from([0b1010_0000]), 5);
-const AUTHORITY_KEY_USAGE = der.bits(Buffer.from([0b1010_0100]), 2);
+/** REFERENCE 1.1: keyEncipherment even for ECDSA, and never cRLSign. */
+const LEAF_KEY_USAGES: readonly KeyUsageBit[] = ['digitalSignature', 'keyEncipherment'];
+const AUTHORITY_KEY_USAGES: readonly KeyUsageBit[] = [...LEAF_KEY_USAGES, 'keyCertSign'];
 
 /**
  * A certificate as PEM, for this key pair. Without an issuer it is signed by itself. It begins five minutes before
@@ -48,24 +44,18 @@ export function issueCertificate(
 ): string {
   const { issuer, now } = signing;
   if (issuer !== null) checkIssuer(spec, issuer, now);
+  checkNames(spec);
   const spki = spkiOf(keys.publicKey);
-  const keyId = keyIdOf(spki);
-  const signer = issuer?.key ?? keys.privateKey;
-  const signature = SIGNATURES[signatureOf(signer)];
-  const subject = subjectOf(spec);
-  const tbs = der.sequence(
-    der.tagged(0, [der.integer(Buffer.from([2]))]),
-    der.integer(serial()),
-    signature.identifier,
-    issuer === null ? subject : der.verbatim(issuer.subject),
-    der.sequence(der.time(now - BACKDATE), der.time(Math.min(now + spec.days * DAY, issuer?.notAfter ?? Infinity))),
-    subject,
-    der.verbatim(spki),
-    der.tagged(3, [der.sequence(...extensionsOf(spec, keyId, issuer?.keyId ?? keyId))]),
-  );
-  const body = der.toDer(tbs);
-  const signed = sign(signature.hash, body, signer);
-  return toPem('CERTIFICATE', der.toDer(der.sequence(der.verbatim(body), signature.identifier, der.bits(signed))));
+  const key = issuer?.key ?? keys.privateKey;
+  const signer: Signer = {
+    subject: issuer?.subject ?? null,
+    keyId: issuer?.keyId ?? keyIdOf(spki),
+    key,
+    // Only `kbin certs gen` takes what fits the key's length, as cfssl does.
+    signature: key.asymmetricKeyType === 'rsa' ? 'rsaSha256' : signatureOf(key),
+  };
+  const notAfter = Math.min(now + spec.days * DAY, issuer?.notAfter ?? Infinity);
+  return signCertificate({ ...contentsOf(spec), spki, notBefore: now - BACKDATE, notAfter }, signer);
 }
 
 /** An authority, from what the store holds, for signing others. */
@@ -87,58 +77,26 @@ function checkIssuer(spec: CertSpec, issuer: Issuer, now: number): void {
   );
 }
 
-function signatureOf(key: KeyObject): keyof typeof SIGNATURES {
-  if (key.asymmetricKeyType === 'rsa') return 'rsaSha256';
-  return algorithmOf(key) === 'ECDSA-P384' ? 'ecdsaSha384' : 'ecdsaSha256';
+function checkNames({ name, dnsNames }: CertSpec): void {
+  const foreign = dnsNames.find((dnsName) => !/^[\x21-\x7e]+$/.test(dnsName));
+  if (foreign === undefined) return;
+  throw new KbinError('PKI', `${name} cannot be issued: "${foreign}" is not a DNS name in ASCII`, {
+    hint: 'Write an internationalized name in its xn-- form.',
+  });
 }
 
-/** 63 random bits, so that the number is positive in eight bytes; zero is no serial number. */
-function serial(): Buffer {
-  const bytes = randomBytes(8);
-  bytes.writeUInt8(bytes.readUInt8(0) & 0x7f, 0);
-  return bytes.some((byte) => byte !== 0) ? bytes : serial();
-}
+/** What a certificate says whoever signs it, and whenever. */
+const contentsOf = (spec: CertSpec): Omit<Template, 'spki' | 'notBefore' | 'notAfter'> => ({
+  subject: subjectOf(spec),
+  altNames: { ...NO_ALT_NAMES, dns: spec.dnsNames, ip: spec.ipAddresses },
+  keyUsages: spec.isAuthority ? AUTHORITY_KEY_USAGES : LEAF_KEY_USAGES,
+  extendedKeyUsages: spec.usages.map((usage) => USAGE_OIDS[usage]),
+  // An authority below another signs leaves only.
+  ...(spec.isAuthority ? { authority: spec.ca === undefined ? {} : { pathLength: 0 } } : {}),
+});
 
-function subjectOf(spec: CertSpec): der.Node {
-  const attribute = (oid: string, value: string) => der.set(der.sequence(der.oid(oid), der.text(value)));
-  return der.sequence(
-    ...spec.organizations.map((organization) => attribute('2.5.4.10', organization)),
-    attribute('2.5.4.3', spec.commonName),
-  );
-}
-
-function extensionsOf(spec: CertSpec, keyId: Buffer, issuerKeyId: Buffer): der.Node[] {
-  const extension = (oid: string, value: der.Node, critical: der.Node[] = []) =>
-    der.sequence(der.oid(oid), ...critical, der.octets(der.toDer(value)));
-  const critical = [der.boolean(true)];
-  return [
-    extension('2.5.29.15', spec.isAuthority ? AUTHORITY_KEY_USAGE : LEAF_KEY_USAGE, critical),
-    ...(spec.usages.length === 0
-      ? []
-      : [extension('2.5.29.37', der.sequence(...spec.usages.map((usage) => der.oid(USAGE_OIDS[usage]))))]),
-    extension('2.5.29.19', der.sequence(...basicConstraints(spec)), critical),
-    extension('2.5.29.14', der.octets(keyId)),
-    extension('2.5.29.35', der.sequence(der.tagged(0, issuerKeyId))),
-    ...(spec.dnsNames.length + spec.ipAddresses.length === 0
-      ? []
-      : [extension('2.5.29.17', der.sequence(...altNames(spec)))]),
-  ];
-}
-
-/** `CA:FALSE` is the default, so DER leaves it out. An authority below another signs leaves only. */
-const basicConstraints = (spec: CertSpec): der.Node[] => [
-  ...(spec.isAuthority ? [der.boolean(true)] : []),
-  ...(spec.isAuthority && spec.ca !== undefined ? [der.integer(Buffer.from([0]))] : []),
-];
-
-function altNames(spec: CertSpec): der.Node[] {
-  const foreign = spec.dnsNames.find((name) => !/^[\x21-\x7e]+$/.test(name));
-  if (foreign !== undefined)
-    throw new KbinError('PKI', `${spec.name} cannot be issued: "${foreign}" is not a DNS name in ASCII`, {
-      hint: 'Write an internationalized name in its xn-- form.',
-    });
-  return [
-    ...spec.dnsNames.map((name) => der.tagged(2, Buffer.from(name, 'latin1'))),
-    ...spec.ipAddresses.map((address) => der.tagged(7, addressBytes(address))),
-  ];
-}
+const subjectOf = ({ organizations, commonName }: CertSpec): Name =>
+  nameOf([
+    ...organizations.map((value) => ({ type: ATTRIBUTES.O, value })),
+    { type: ATTRIBUTES.CN, value: commonName },
+  ]);

@@ -13,7 +13,7 @@ import { KbinError } from '../errors.ts';
 import type { Secret } from '../model/secret.ts';
 import { systemCode } from './journal.ts';
 import { exclusively } from './kubeconfigLock.ts';
-import { backupOf, removeStaged, stage, type Staged } from './kubeconfigStaging.ts';
+import { removeStaged, stage } from './staging.ts';
 
 export interface Edit {
   /** The new text, made of the old one, which is empty where there is no file. Whatever it throws changes nothing. */
@@ -72,19 +72,24 @@ async function editLocked({ named, target }: { named: string; target: string }, 
     chmodSync(target, 0o600);
     return { target, backup: null };
   }
-  removeStaged(target);
-  const staged: Staged[] = [];
+  for (const path of [target, backupOf(named)]) removeStaged(path);
+  const backup = edit.keepsBackup && before !== null ? backupOf(named) : null;
+  const owner = before === null ? {} : { owner: before.owner };
+  const files = [
+    ...(backup === null || before === null ? [] : [{ path: backup, body: before.bytes, ...owner }]),
+    { path: target, body: after.reveal(), ...owner },
+  ];
+  const staged = stage(files, { replaces: true });
   try {
-    const backup = edit.keepsBackup && before !== null ? backupOf(named) : null;
-    if (backup !== null && before !== null) staged.push(stage(backup, before.bytes, before.owner));
-    staged.push(stage(target, Buffer.from(after.reveal()), before?.owner));
     await edit.beforePlacing?.();
-    for (const one of staged) one.place();
+    staged.place();
     return { target, backup };
   } finally {
-    for (const one of staged) one.drop();
+    staged.drop();
   }
 }
+
+const backupOf = (path: string): string => `${path}.kbin-backup`;
 
 interface Before {
   bytes: Buffer;

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import type { CertificateName } from '../model/pki.ts';
+import { basename, join } from 'node:path';
+import { ENCRYPTION } from '../model/encryption.ts';
+import { generationOf, type CertificateName } from '../model/pki.ts';
 
 /** Files of one certificate or key pair, relative to the store's directory. */
 export type Places = {
@@ -13,7 +14,12 @@ export type Places = {
   document: string;
 };
 
+/** What a file's name ends in while its contents are locked. */
+export const LOCKED_END = '.age';
+
 export const HOSTS = 'hosts';
+/** Old generations that nothing trusts any more, and keys with which nothing is written any more. */
+export const RETIRED = 'retired';
 
 const ROW = /^[a-z][a-z0-9-]*$/;
 // Anything that could climb out of the directory, hide, or be taken for something else in it.
@@ -31,7 +37,7 @@ export function placesOf(name: CertificateName): Places {
   return {
     certificate: `${stem}.crt`,
     key: `${stem}.key`,
-    lockedKey: `${stem}.key.age`,
+    lockedKey: `${stem}.key${LOCKED_END}`,
     publicKey: `${stem}.pub`,
     document: `${stem}.json`,
   };
@@ -40,3 +46,12 @@ export function placesOf(name: CertificateName): Places {
 /** Files of a certificate or key pair that are there, relative to the store's directory. */
 export const filesOf = (directory: string, name: CertificateName): string[] =>
   Object.values(placesOf(name)).filter((path) => existsSync(join(directory, path)));
+
+const RETIRED_ENCRYPTION = placesOf(generationOf(ENCRYPTION, 'old')).document;
+
+/**
+ * Whether a file of a generation that nothing uses any more is secret: a key, or how objects were encrypted, key and all.
+ * With these, backups and etcd snapshots from before can still be read.
+ */
+export const isRetiredSecret = (path: string): boolean =>
+  path.endsWith('.key') || basename(path) === RETIRED_ENCRYPTION;

@@ -4,6 +4,7 @@ import { KbinError } from '../errors.ts';
 import { Secret } from '../model/secret.ts';
 import { type Audience, decryptText, encryptText, type Identity, looksLikeRecipient, newIdentity } from './age.ts';
 import type { NewFile } from './journal.ts';
+import { LOCKED_END } from './layout.ts';
 import { damaged, readText } from './stored.ts';
 
 /** How the keys of the store's own authorities are locked; absent where they are not. */
@@ -67,10 +68,10 @@ const recordFile = (record: object): NewFile => ({
   isPermanent: false,
 });
 
-/** The file of a key, `NAME.key`, as it is kept when it is locked: `NAME.key.age`. */
-export async function lockedKey(lock: Lock, file: NewFile): Promise<NewFile> {
+/** A file as it is kept when it is locked: `NAME.key` as `NAME.key.age`. */
+export async function lockedFile(lock: Lock, file: NewFile): Promise<NewFile> {
   const body = typeof file.body === 'string' ? new Secret(file.body) : file.body;
-  return { ...file, path: `${file.path}.age`, body: await encryptText(body, { recipients: lock.recipients }) };
+  return { ...file, path: `${file.path}${LOCKED_END}`, body: await encryptText(body, { recipients: lock.recipients }) };
 }
 
 /** Opens locked keys of one store, in memory. */

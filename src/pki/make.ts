@@ -6,7 +6,7 @@ import { issueCertificate, type Issuer, issuerFrom } from './issue.ts';
 import type { NewFile } from './journal.ts';
 import { newKeyPair, privatePem } from './keys.ts';
 import { placesOf } from './layout.ts';
-import { type Keyring, lockedKey, readLock } from './lock.ts';
+import { type Keyring, lockedFile, readLock } from './lock.ts';
 import { readAuthority } from './stored.ts';
 
 // Enough at once to keep Node's thread pool busy with key generation.
@@ -49,7 +49,7 @@ export async function makeCertificates(
       const keyFile = { path: key, body: new Secret(keyPem), isPermanent: spec.isAuthority };
       // Keys of other authorities go to hosts.
       const isLocked = lock !== null && spec.isAuthority && spec.ca === undefined;
-      files.push(isLocked ? await lockedKey(lock, keyFile) : keyFile);
+      files.push(isLocked ? await lockedFile(lock, keyFile) : keyFile);
       const described = describeChain(spec.name, readChain(publicPem), { publicPem, keyPem });
       stored.push(isLocked ? { ...described, keySha256: '' } : described);
       if (spec.isAuthority) issuers.set(spec.name, issuerFrom(spec.name, publicPem, keys.privateKey));

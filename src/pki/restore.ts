@@ -12,13 +12,14 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { KbinError } from '../errors.ts';
+import { guarded } from './access.ts';
 import type { BackupPlaces } from './backup.ts';
 import { type Backup, type BackupFile, LEDGER, PKI } from './backupFormat.ts';
 import { finishPending, sync } from './journal.ts';
 import { readIssued } from './kubeconfigLedger.ts';
 import { readLock } from './lock.ts';
 import { differs, filesThere, idOf, isSame, type Present, refuseLoss } from './restoreChecks.ts';
-import { guarded, openPkiStore } from './store.ts';
+import { openPkiStore } from './store.ts';
 
 const STAGING = '.restore-';
 const STALE_MILLISECONDS = 3_600_000;

@@ -11,7 +11,7 @@ import { apiSteps } from './apiSteps.ts';
 import { approvalSteps } from './approvals.ts';
 import { cleanupSteps } from './owned.ts';
 import { hostSteps } from './hostSteps.ts';
-import { restartsLive, swapsLive } from './quorum.ts';
+import { isExpiredOn, restartsLive, swapsLive } from './quorum.ts';
 
 /** A certificate, key pair or encryption key that must be issued, and why. */
 export type Issue = { why: string } & (
@@ -81,7 +81,8 @@ function wavesOfPhase(phase: Phase, steps: readonly Step[], decision: Decision):
   // Where one host at a time is changed, also a certificate that is read again at once is seen to work before the next.
   const units = phase.width === 1 ? (phase.gate?.units ?? []) : [];
   const isLive = (host: HostName): boolean =>
-    restartsLive(steps, host, facts) || swapsLive(steps, host, { facts, units });
+    (restartsLive(steps, host, facts) || swapsLive(steps, host, { facts, units })) &&
+    !isExpiredOn(steps, host, { facts, rows: phase.vital ?? [] });
   // A leader that goes hands over to somebody who will not go after it.
   const turns = hosts.toSorted((a, b) => Number(a === facts.etcdLeader) - Number(b === facts.etcdLeader));
   const live = phase.width === 'all' ? [] : (phase.on === 'etcd' ? turns : hosts).filter(isLive);

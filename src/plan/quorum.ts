@@ -33,6 +33,23 @@ export const swapsLive = (
   ground.units.some((unit) => ground.facts.hosts[host]?.units[unit]?.active === 'active');
 
 /**
+ * A host where one of these steps replaces a certificate that is on its disk and has expired. `rows`: of certs/catalog.yml.
+ */
+export const isExpiredOn = (
+  steps: readonly Step[],
+  host: HostName,
+  ground: { facts: Facts; rows: readonly string[] },
+): boolean =>
+  steps.some(({ host: own, action }) => {
+    if (own !== host || action.do !== 'pair') return false;
+    const { certificate, path } = action.pair;
+    const stored = ground.facts.local.certificates[certificate];
+    const isThere = ground.facts.hosts[host]?.paths[`${path}/tls.crt`]?.sha256 === stored?.certSha256;
+    const isNamed = ground.rows.includes(certificate.split('@')[0] ?? '');
+    return isNamed && isThere && stored !== undefined && stored.notAfter <= ground.facts.observedAt;
+  });
+
+/**
  * Why a wave of etcd must not go on while these hosts are out; undefined when it may. A first installation needs every
  * member: one that comes later, without data, cannot be told from one that lost what it had voted for. A member of a
  * formed etcd is restarted only while the others are most of all members without it.

@@ -10,7 +10,7 @@ import { Load, type Failure, type Seen } from './load.ts';
 const MINUTE = 60_000;
 const NODES = ['node-1', 'node-2', 'node-3'];
 /** What a kubelet needs after its start until it knows its pods again. */
-const KUBELET_SECONDS = 5;
+const KUBELET_SECONDS = 15;
 
 let lab: Lab;
 let inventory: string;
@@ -76,9 +76,9 @@ async function kubeletTurns(node: string): Promise<number[]> {
     .map((line) => Number(line.split(' ')[0]));
 }
 
-/** An exec into a pod whose kubelet was away is refused by the API: streams into a node's pods end with its kubelet. */
-const isKubeletAway = ({ loop, message }: Failure): boolean =>
-  loop === 'exec' && /:10250: connect: connection refused|pod does not exist/.test(message);
+/** Streams into a node's pods end with its kubelet (status 101), and while it is away the API refuses new ones. */
+const isKubeletAway = ({ loop, status, message }: Failure): boolean =>
+  loop === 'exec' && (status === 101 || /:10250: connect: connection refused|pod does not exist/.test(message));
 
 /** What failed, but for execs while their kubelet was starting again. */
 async function failuresBesideKubelets(seen: Seen): Promise<Failure[]> {

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fchmodSync, fsyncSync, linkSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { KbinError } from '../../errors.ts';
 import { Secret } from '../../model/secret.ts';
+import { stage } from '../../pki/staging.ts';
 
 /** A file that a command was asked to write. */
 export interface OutputFile {
@@ -26,45 +26,23 @@ export function checkOutputs(paths: readonly string[], isForced: boolean): void 
 }
 
 /**
- * Writes files beside their places, then gives them their names; all, or when one cannot be written, none. A file that
- * is there is kept, also one that appears meanwhile, unless it may be replaced. Throws USAGE.
+ * Writes all files or, when one cannot be written, none. A file that is there is kept, also one that appears meanwhile,
+ * unless it may be replaced. Throws USAGE.
  */
 export function writeOutputs(files: readonly OutputFile[], isForced: boolean): void {
-  const staged: string[] = [];
-  const placed: string[] = [];
   try {
-    for (const file of files) staged.push(stage(file));
-    for (const [index, { path }] of files.entries()) {
-      const from = staged[index] ?? '';
-      if (isForced) renameSync(from, path);
-      else {
-        // A link fails where a rename would replace.
-        linkSync(from, path);
-        placed.push(path);
-      }
+    const staged = stage(
+      files.map(({ body, ...file }) => ({ ...file, body: body instanceof Secret ? body.reveal() : body })),
+      { replaces: isForced },
+    );
+    try {
+      staged.place();
+    } finally {
+      staged.drop();
     }
   } catch (error) {
-    for (const path of placed) rmSync(path, { force: true });
     throw asUsage(error);
-  } finally {
-    for (const path of staged) rmSync(path, { force: true });
   }
-}
-
-function stage({ path, body, mode }: OutputFile): string {
-  const staged = join(dirname(path), `.${basename(path)}.kbin-${randomBytes(8).toString('hex')}`);
-  const file = openSync(staged, 'wx', 0o600);
-  try {
-    writeFileSync(file, body instanceof Secret ? body.reveal() : body);
-    fchmodSync(file, mode);
-    fsyncSync(file);
-  } catch (error) {
-    rmSync(staged, { force: true });
-    throw error;
-  } finally {
-    closeSync(file);
-  }
-  return staged;
 }
 
 function asUsage(error: unknown): unknown {

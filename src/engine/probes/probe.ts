@@ -100,6 +100,10 @@ export async function withApi(context: ProbeContext, ask: () => Promise<Answers>
   }
 }
 
+/** The same for what is one answer: it is every host's. */
+export const ofCluster = (context: ProbeContext, ask: () => Promise<Answer>): Promise<Answers> =>
+  withApi(context, async () => forAllHosts(context, await ask()));
+
 /** GET from the host's own loopback. */
 export const askLoopback = (
   connection: Connection,

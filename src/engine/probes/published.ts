@@ -1,6 +1,6 @@
 import { textAt } from '../httpJson.ts';
 import { PUBLISHED_AUTHORITIES, publishedAuthorities } from '../publishedAuthorities.ts';
-import { forAllHosts, passed, refused, withApi, type Probe } from './probe.ts';
+import { ofCluster, passed, refused, type Probe } from './probe.ts';
 
 /** Certificates of a bundle, in no order. */
 const certificatesIn = (bundle: string): string =>
@@ -8,7 +8,7 @@ const certificatesIn = (bundle: string): string =>
 
 /** What kube-apiservers publish for extension apiservers names exactly the authorities that are trusted now. */
 export const published: Probe = (context) =>
-  withApi(context, async () => {
+  ofCluster(context, async () => {
     const [wanted, answer] = await Promise.all([
       publishedAuthorities(context.pki),
       context.api.get(PUBLISHED_AUTHORITIES),
@@ -16,10 +16,7 @@ export const published: Probe = (context) =>
     const wrong = Object.entries(wanted)
       .filter(([key, bundle]) => certificatesIn(textAt(answer.body, 'data', key)) !== certificatesIn(bundle))
       .map(([key]) => key);
-    return forAllHosts(
-      context,
-      wrong.length === 0
-        ? passed('extension-apiserver-authentication is right')
-        : refused(`extension-apiserver-authentication holds other authorities in ${wrong.join(', ')}`),
-    );
+    return wrong.length === 0
+      ? passed('extension-apiserver-authentication is right')
+      : refused(`extension-apiserver-authentication holds other authorities in ${wrong.join(', ')}`);
   });

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../model/inventory.ts';
 import { apiPath } from '../apiPaths.ts';
 import { field, textAt } from '../httpJson.ts';
 import { markOf, RESTARTED, ROLLING } from '../workloads.ts';
-import { forAllHosts, passed, refused, withApi, type Probe } from './probe.ts';
+import { ofCluster, passed, refused, type Probe } from './probe.ts';
 
 const numberAt = (item: JsonObject, ...path: string[]): number => Number(textAt(item, ...path));
 
@@ -19,7 +19,7 @@ export function isRolledOut(item: JsonObject): boolean {
 
 /** The pods that were rolled for the rotation under way are all new and available. */
 export const rollouts: Probe = (context) =>
-  withApi(context, async () => {
+  ofCluster(context, async () => {
     const [rotation] = await context.pki.rotations();
     const mark = rotation === undefined ? undefined : markOf(rotation);
     const lists = ROLLING.map((resource) => context.api.list(apiPath({ apiVersion: 'apps/v1', resource })));
@@ -28,8 +28,7 @@ export const rollouts: Probe = (context) =>
       (item) => textAt(item, 'spec', 'template', 'metadata', 'annotations', RESTARTED) === mark,
     );
     const waiting = marked.filter((item) => !isRolledOut(item)).map((item) => textAt(item, 'metadata', 'name'));
-    return forAllHosts(
-      context,
-      waiting.length === 0 ? passed(`${marked.length} rolled out`) : refused(`still rolling: ${waiting.join(', ')}`),
-    );
+    return waiting.length === 0
+      ? passed(`${marked.length} rolled out`)
+      : refused(`still rolling: ${waiting.join(', ')}`);
   });

@@ -2,12 +2,12 @@ import { createPublicKey } from 'node:crypto';
 import { KbinError } from '../../errors.ts';
 import { isSignedBy, type CertificateName, type StoredCertificate } from '../../model/pki.ts';
 import { Secret } from '../../model/secret.ts';
+import { guarded } from '../access.ts';
 import type { CatalogRow } from '../catalogRow.ts';
 import { type NewFile, writeTogether } from '../journal.ts';
 import { parsePrivateKey, privatePem } from '../keys.ts';
 import { filesOf, placesOf } from '../layout.ts';
 import { readLock } from '../lock.ts';
-import { guarded } from '../store.ts';
 import { authorityFiles } from './authorityFiles.ts';
 import type { GivenAuthority } from './givenAuthority.ts';
 

@@ -3,7 +3,7 @@ import type { Secret } from '../../model/secret.ts';
 import { recordText } from '../authorityRecord.ts';
 import type { NewFile } from '../journal.ts';
 import { placesOf } from '../layout.ts';
-import { type Lock, lockedKey } from '../lock.ts';
+import { type Lock, lockedFile } from '../lock.ts';
 
 /** An authority that was given to the store, under the name that it is to have there. */
 export interface AuthorityTexts {
@@ -22,7 +22,7 @@ export async function authorityFiles({ name, pem, above, key }: AuthorityTexts, 
   const keyFile = key === undefined ? [] : [{ path: place, body: key, isPermanent: true }];
   return [
     { path: certificate, body: pem, isPermanent: true },
-    ...(lock === null ? keyFile : await Promise.all(keyFile.map((file) => lockedKey(lock, file)))),
+    ...(lock === null ? keyFile : await Promise.all(keyFile.map((file) => lockedFile(lock, file)))),
     ...(record === undefined ? [] : [{ path: document, body: record, isPermanent: true }]),
   ];
 }

@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CertificateName, CertSpec } from '../../model/pki.ts';
 import { Secret } from '../../model/secret.ts';
+import { guarded } from '../access.ts';
 import { sha256Hex, USAGE_OIDS } from '../certificate.ts';
 import { certificateRequest } from '../csr.ts';
 import * as der from '../der.ts';
@@ -12,7 +13,6 @@ import { algorithmOf, type KeyPair, newKeyPair, parsePrivateKey, privatePem, spk
 import { HOSTS, isHostFolder, placesOf } from '../layout.ts';
 import { ATTRIBUTES, nameOf } from '../names.ts';
 import { readingFrom, readText } from '../stored.ts';
-import { guarded } from '../store.ts';
 
 /** Keys of certificates that others have been asked to sign; beside the pairs, which stay in use until then. */
 export const REQUESTS = 'requests';

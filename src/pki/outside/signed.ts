@@ -1,12 +1,12 @@
 import type { CertificateName, CertSpec, StoredCertificate } from '../../model/pki.ts';
 import { Secret } from '../../model/secret.ts';
+import { guarded } from '../access.ts';
 import { recordText } from '../authorityRecord.ts';
 import { readCertificate, sha256Hex } from '../certificate.ts';
 import { describeChain, readChain } from '../chain.ts';
 import { issueReason } from '../expiry.ts';
 import { type NewFile, writeTogether } from '../journal.ts';
 import { placesOf } from '../layout.ts';
-import { guarded } from '../store.ts';
 import { certificatesOf } from './foreignPem.ts';
 import type { NamedText } from './givenAuthority.ts';
 import type { PendingRequest } from './requests.ts';

@@ -1,8 +1,7 @@
-import type { CertSpec, KeyUsage, StoredCertificate } from '../../model/pki.ts';
-import { type ReadCertificate, USAGE_OIDS } from '../certificate.ts';
+import type { CertSpec, StoredCertificate } from '../../model/pki.ts';
+import { type ReadCertificate, usagesOf } from '../certificate.ts';
 import { presentedBy } from '../chain.ts';
 import { EXTENSIONS, hasKeyUsage, readBasicConstraints } from '../extensions.ts';
-import { extensionsOf } from '../request/authority.ts';
 import { dateFaults, hasSigned, isWeaklySigned, signingFaults } from './signing.ts';
 
 /** A certificate from elsewhere. */
@@ -125,14 +124,11 @@ function namesBeyond({ signed: { read }, spec, authority }: Candidate, isAllowed
   return extra.length === 0 ? [] : [`is for ${extra.join(', ')} too, which was not asked for`];
 }
 
-function leafFaults({ x509 }: ReadCertificate, { usages }: CertSpec): string[] {
-  const extensions = extensionsOf(x509.raw);
+function leafFaults({ x509, extensions }: ReadCertificate, { usages }: CertSpec): string[] {
   const [basic, keyUsage] = [extensions.get(EXTENSIONS.basicConstraints), extensions.get(EXTENSIONS.keyUsage)];
   if (basic !== undefined && readBasicConstraints(basic.value) !== undefined)
     return ['is an authority, and must not be one'];
-  // node:crypto calls the extended key usages `keyUsage`.
-  const has = (x509.keyUsage as string[] | undefined) ?? [];
-  const known = (Object.keys(USAGE_OIDS) as KeyUsage[]).filter((usage) => has.includes(USAGE_OIDS[usage]));
+  const known = usagesOf(x509);
   const missing = usages.filter((usage) => !known.includes(usage));
   const extra = known.filter((usage) => !usages.includes(usage));
   return [

@@ -2,7 +2,6 @@ import type { KeyUsage } from '../../model/pki.ts';
 import { type ReadCertificate, USAGE_OIDS } from '../certificate.ts';
 import * as der from '../der.ts';
 import { EXTENSIONS, hasKeyUsage, readBasicConstraints } from '../extensions.ts';
-import { extensionsOf } from '../request/authority.ts';
 
 /** What a certificate must be able to sign. */
 export interface SigningNeed {
@@ -48,7 +47,7 @@ export function dateFaults({ x509 }: ReadCertificate, now: number): string[] {
 
 /** Why it cannot sign what it is needed for; each continues `FILE: `. */
 export function signingFaults(read: ReadCertificate, need: SigningNeed): string[] {
-  const extensions = extensionsOf(read.x509.raw);
+  const { extensions } = read;
   const basic = extensions.get(EXTENSIONS.basicConstraints);
   const constraint = basic === undefined ? undefined : readBasicConstraints(basic.value);
   if (constraint === undefined) return ['is no authority: it lacks CA:TRUE'];
@@ -74,5 +73,5 @@ function usageFaults(value: Buffer | undefined, usages: readonly KeyUsage[]): st
     : [`may not sign for ${missing.join(' and ')}: its extended key usage keeps it from that`];
 }
 
-export const hasNameConstraints = ({ x509 }: ReadCertificate): boolean => extensionsOf(x509.raw).has(NAME_CONSTRAINTS);
-export const hasKeyId = ({ x509 }: ReadCertificate): boolean => extensionsOf(x509.raw).has(EXTENSIONS.keyId);
+export const hasNameConstraints = ({ extensions }: ReadCertificate): boolean => extensions.has(NAME_CONSTRAINTS);
+export const hasKeyId = ({ extensions }: ReadCertificate): boolean => extensions.has(EXTENSIONS.keyId);

@@ -2,15 +2,7 @@ import { type KeyObject, sign, verify } from 'node:crypto';
 import { KbinError } from '../../errors.ts';
 import type { Secret } from '../../model/secret.ts';
 import { type ReadCertificate, readCertificate } from '../certificate.ts';
-import * as der from '../der.ts';
-import {
-  type AuthorityConstraint,
-  EXTENSIONS,
-  hasKeyUsage,
-  readBasicConstraints,
-  type ReadExtension,
-  readExtensions,
-} from '../extensions.ts';
+import { type AuthorityConstraint, EXTENSIONS, hasKeyUsage, readBasicConstraints } from '../extensions.ts';
 import { PRIVATE_LABELS, parsePrivateKey } from '../keys.ts';
 import type { Signer } from '../sign.ts';
 import { signatureOf } from '../signature.ts';
@@ -89,8 +81,7 @@ function oneBlock(text: string, labels: readonly string[] = ['CERTIFICATE']): st
   return own.map(([block]) => `${block}\n`).join('');
 }
 
-function checkAuthority(label: string, { x509 }: ReadCertificate, now: number): AuthorityConstraint {
-  const extensions = extensionsOf(x509.raw);
+function checkAuthority(label: string, { x509, extensions }: ReadCertificate, now: number): AuthorityConstraint {
   const basic = extensions.get(EXTENSIONS.basicConstraints);
   const constraint = basic === undefined ? undefined : readBasicConstraints(basic.value);
   const hint = 'Only the certificate of an authority can sign others.';
@@ -105,13 +96,4 @@ function checkAuthority(label: string, { x509 }: ReadCertificate, now: number): 
     throw refused(label, `signs nothing now: it is valid from ${start} to ${end}`, `The clock here says ${clock}.`);
   }
   return constraint;
-}
-
-const EXTENSIONS_TAG = 0xa3;
-
-/** Extensions of a certificate, DER, by dotted identifier. */
-export function extensionsOf(certificate: Buffer): Map<string, ReadExtension> {
-  const [tbs] = der.elementsIn(der.readElement(certificate).contents);
-  const field = der.elementsIn(tbs?.contents ?? certificate).find(({ tag }) => tag === EXTENSIONS_TAG);
-  return field === undefined ? new Map<string, ReadExtension>() : readExtensions(field.contents);
 }

@@ -45,9 +45,10 @@ const SIGNATURE_OIDS: Record<string, string> = {
   'ECDSA-P256': '2a8648ce3d040302',
   'ECDSA-P384': '2a8648ce3d040303',
   'RSA-2048': '2a864886f70d01010b',
+  'RSA-3072': '2a864886f70d01010b',
 };
 
-test.each<KeyAlgorithm>(['ECDSA-P256', 'ECDSA-P384', 'RSA-2048'])(
+test.each<KeyAlgorithm>(['ECDSA-P256', 'ECDSA-P384', 'RSA-2048', 'RSA-3072'])(
   'a %s authority signs itself and a leaf, and their keys and signatures are of that kind',
   async (algorithm) => {
     const { root, end } = await chain(authority({ algorithm }), leaf({ algorithm }));

@@ -136,7 +136,7 @@ test('a file that is no text or no file is refused', async () => {
 
 test('what a killed run left beside the file is removed, and nothing else', async () => {
   const { folder, file } = place();
-  const left = ['.config.kbin-0123456789abcdef', '.config.kbin-backup.kbin-0123456789abcdef'];
+  const left = ['.config.kbin-0123456789abcdef', '.config.kbin-backup.kbin-0123456789abcdef.old'];
   const others = ['.config.kbin-mine', '.other.kbin-0123456789abcdef'];
   for (const name of [...left, ...others]) writeFileSync(join(folder, name), '');
   await edit(file);

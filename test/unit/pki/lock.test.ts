@@ -1,10 +1,11 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
+import { ENCRYPTION, type Encryption } from '../../../src/model/encryption.ts';
 import type { CertificateName } from '../../../src/model/pki.ts';
 import type { NextGeneration, Pki } from '../../../src/model/ports.ts';
 import { Secret } from '../../../src/model/secret.ts';
-import { decryptText } from '../../../src/pki/age.ts';
+import { decryptText, encryptText } from '../../../src/pki/age.ts';
 import { keyringOf, readLock, type Unlock } from '../../../src/pki/lock.ts';
 import { lockStore, rekeyStore, unlockStore } from '../../../src/pki/locking.ts';
 import { openPkiStore } from '../../../src/pki/store.ts';
@@ -176,6 +177,84 @@ test('a generation that was retired before is locked too', async () => {
     { authority: 'ca', generation: 'retired', commonName: 'probe' },
     NOW,
   );
+});
+
+describe('an encryption key that nothing is written with any more', () => {
+  const encryption: Encryption = { provider: 'secretbox', resources: ['secrets'] };
+  const rotation: NextGeneration = { name: ENCRYPTION, authorities: [], keyPairs: [], encryption };
+  const retiredPath = (directory: string): string | undefined =>
+    files(directory).find((path) => path.startsWith('retired/') && path.includes('encryption'));
+
+  /** A store whose first key was rotated, and that key. */
+  async function rotatedStore(before?: (directory: string) => Promise<unknown>) {
+    const directory = await filledStore();
+    const store = openPkiStore(directory);
+    await store.issueEncryption(encryption, NOW);
+    const { secret } = JSON.parse(contents(directory)['encryption.json']!) as { secret: string };
+    await before?.(directory);
+    await store.begin(rotation, NOW);
+    await store.promote(ENCRYPTION);
+    await store.distrust(ENCRYPTION);
+    await store.end(ENCRYPTION);
+    return { directory, store, secret };
+  }
+  const isReadable = (directory: string, secret: string): boolean =>
+    Object.values(contents(directory)).some((text) => text.includes(secret));
+
+  test('is locked with the keys, and comes back as it was; the one in use stays readable', async () => {
+    const { directory, store, secret } = await rotatedStore();
+    const [before, document] = [contents(directory), await store.read({ certificate: ENCRYPTION, part: 'key' })];
+    const path = retiredPath(directory)!;
+    expect([path.split('/')[2], isReadable(directory, secret)]).toEqual(['encryption-old.json', true]);
+    const [own, next] = [passphrase('right'), await newKeys()];
+    expect(await lockStore(directory, own.audience)).toEqual([...READABLE, path]);
+    expect([retiredPath(directory), isReadable(directory, secret)]).toEqual([`${path}.age`, false]);
+    // The API servers have it unencrypted, and every plan compares it with theirs.
+    expect(contents(directory)['encryption.json']).toBe(before['encryption.json']);
+    expect((await store.read({ certificate: ENCRYPTION, part: 'key' })).reveal()).toBe(document.reveal());
+    expect(await rekeyStore(directory, answering(own.identity), next.audience)).toEqual([...READABLE, path]);
+    expect(isReadable(directory, secret)).toBe(false);
+    await expect(unlockStore(directory, answering(own.identity))).rejects.toMatchObject({ code: 'PKI' });
+    expect(await unlockStore(directory, answering(next.identity))).toEqual([...READABLE, path]);
+    expect(contents(directory)).toEqual(before);
+  });
+
+  test('is locked at once in a locked store, without asking anybody', async () => {
+    const { audience, identity } = await newKeys();
+    const { directory, secret } = await rotatedStore((path) => lockStore(path, audience));
+    expect(isReadable(directory, secret)).toBe(false);
+    const opened = await unlockStore(directory, answering(identity));
+    expect(opened).toContain(retiredPath(directory));
+    expect(isReadable(directory, secret)).toBe(true);
+  });
+
+  test('that was left readable, as by an earlier kbin, is locked with what is locked already', async () => {
+    const { audience } = await newKeys();
+    const { directory, secret } = await rotatedStore();
+    const [path, text] = [retiredPath(directory)!, contents(directory)[retiredPath(directory)!]!];
+    await lockStore(directory, audience);
+    rmSync(join(directory, `${path}.age`));
+    writeFileSync(join(directory, path), text, { mode: 0o600 });
+    expect(await lockStore(directory, undefined)).toEqual([path]);
+    expect(isReadable(directory, secret)).toBe(false);
+  });
+
+  test('is not taken for one when it is something else: nothing is written, and nothing of it is told', async () => {
+    const { audience, identity, recipient } = await newKeys();
+    const { directory } = await rotatedStore((path) => lockStore(path, audience));
+    const poison = await encryptText(new Secret('{"provider":"secretbox","secret":"POISON"}'), {
+      recipients: [recipient],
+    });
+    writeFileSync(join(directory, retiredPath(directory)!), poison, { mode: 0o600 });
+    const before = contents(directory);
+    const reason: unknown = await unlockStore(directory, answering(identity)).catch((error: unknown) => error);
+    expect(reason).toMatchObject({
+      code: 'PKI',
+      message: expect.stringContaining('encryption-old.json.age: is damaged'),
+    });
+    expect(inspect(reason, { depth: 9 })).not.toContain('POISON');
+    expect(contents(directory)).toEqual(before);
+  });
 });
 
 test('a key that became readable in a locked store is locked again, without asking anybody', async () => {

@@ -35,7 +35,7 @@ function unsigned(pem: string): string[] {
     .map(({ whole }) => whole.toString('hex'));
 }
 
-test('what kbin issues for clusters comes out byte for byte the same', async () => {
+test('what kbin issues for clusters says this, byte for byte, and nothing else', async () => {
   const ca = authority();
   const [rootKeys, keys] = [await newKeyPair(ca.algorithm), await newKeyPair('ECDSA-P256')];
   const rootPem = issueCertificate(ca, rootKeys, { issuer: null, now: NOW });

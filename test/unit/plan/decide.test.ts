@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { PHASE_TABLE } from '../../../src/catalog/phases.ts';
 import type { Facts, HostFacts } from '../../../src/model/facts.ts';
+import type { CertSpec } from '../../../src/model/pki.ts';
 import { stepsOf, type Plan } from '../../../src/model/plan.ts';
 import { INVENTORIES, Site } from '../../fake/site.ts';
 import { without } from './ground.ts';
@@ -107,6 +108,37 @@ describe('a live cluster', () => {
     expect(before).toMatchObject({ steps: [], hosts: ['cp-1', 'cp-3'], gate: { probe: 'etcd', need: 'quorum' } });
     expect(first).toMatchObject({ hosts: ALL, gate: { probe: 'etcd', need: 'all' } });
     expect(first?.steps.map(({ host }) => host)).toEqual(['cp-2']);
+  });
+
+  /** What these rows are on these hosts has expired, on disk and in the store, and is issued again. */
+  function planOfExpired(rows: readonly string[], hosts: readonly string[]): Plan {
+    const isExpired = (name: string): boolean => {
+      const [row = '', host = ''] = name.split('@');
+      return rows.includes(row) && hosts.includes(host);
+    };
+    const stored = Object.entries(right.local.certificates).map(
+      ([name, own]) => [name, isExpired(name) ? { ...own, notAfter: right.observedAt } : own] as const,
+    );
+    const names = stored.map(([name]) => name).filter(isExpired);
+    const facts = { ...right, local: { ...right.local, certificates: Object.fromEntries(stored) } };
+    return decided(stacked, facts, {
+      issues: names.map((name) => ({ why: 'expired', certificate: { name } as CertSpec })),
+    });
+  }
+
+  test('puts hosts right all at once when what they cannot serve without has expired', () => {
+    const wide = planOfExpired(['etcd-server', 'etcd-peer', 'apiserver', 'scheduler'], ALL);
+    expect(turns(wide, 'etcd')).toEqual(['etcd']);
+    expect(turns(wide, 'apiserver')).toEqual(['apiserver']);
+    expect(turns(wide, 'controllers')).toEqual(['controllers']);
+    const one = planOfExpired(['etcd-server'], ['cp-2']);
+    expect(turns(one, 'etcd')).toEqual(['etcd']);
+    expect(one.waves.find(({ id }) => id === 'etcd')?.steps.map(({ host }) => host)).toEqual(['cp-2']);
+  });
+
+  test('takes turns when what has expired keeps nobody from serving', () => {
+    const plan = planOfExpired(['front-proxy-client', 'apiserver-kubelet-client'], ALL);
+    expect(turns(plan, 'apiserver')).toEqual(['apiserver/cp-1', 'apiserver/cp-2', 'apiserver/cp-3']);
   });
 
   test('repairs what is down first, and asks all of them before the others take their turns', () => {

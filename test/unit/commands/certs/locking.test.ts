@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { jest } from '@jest/globals';
 import * as age from 'age-encryption';
 import type { Arguments, Command } from '../../../../src/commands/command.ts';
+import type { Encryption } from '../../../../src/model/encryption.ts';
 import { authority } from '../../pki/samples.ts';
 import type { Keys } from '../../pki/lockSamples.ts';
 import { printed } from '../printed.ts';
@@ -104,6 +105,20 @@ test('a passphrase comes from the environment, where it does not stay, and stand
   process.env['KBIN_AGE_PASSPHRASE'] = 'staple';
   await run(unlock);
   expect(keyFiles()).toEqual(READABLE);
+});
+
+test('an old encryption key is locked too, and told by its place', async () => {
+  const encryption: Encryption = { provider: 'secretbox', resources: ['secrets'] };
+  const store = openPkiStore(pki);
+  await store.issueEncryption(encryption, Date.now());
+  const { startedAt } = await store.begin({ name: 'encryption', authorities: [], keyPairs: [], encryption }, Date.now());
+  await store.promote('encryption');
+  await store.distrust('encryption');
+  const keys = await newKeys();
+  const { out } = await run(lock, { recipient: [keys.recipient] });
+  const folder = new Date(startedAt).toISOString().replaceAll(/[:.]/g, '-');
+  expect(out).toContain(`Locked: ${READABLE.join(', ')}, retired/${folder}/encryption-old.json.\n`);
+  expect(readdirSync(join(pki, 'retired', folder))).toEqual(['encryption-old.json.age']);
 });
 
 test('a backup is one file for its owner only, and comes back', async () => {

@@ -51,6 +51,16 @@ test('where one cannot be written none is', () => {
   expect(readdirSync(folder)).toEqual(['folder']);
 });
 
+test('by force too: where one cannot be written, the others are as they were', () => {
+  writeFileSync(at('a-key.pem'), 'old', { mode: 0o640 });
+  mkdirSync(at('folder'));
+  expect(() => writeOutputs([...two(), { path: at('folder'), body: 'x', mode: 0o600 }], true)).toThrow(
+    `nothing can be written to ${folder}`,
+  );
+  expect(readdirSync(folder).sort()).toEqual(['a-key.pem', 'folder']);
+  expect([read('a-key.pem'), statSync(at('a-key.pem')).mode & 0o777]).toEqual(['old', 0o640]);
+});
+
 test('what is there already, or would be written twice, is told before', () => {
   writeFileSync(at('a.pem'), '');
   writeFileSync(at('b.pem'), '');
