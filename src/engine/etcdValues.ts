@@ -1,13 +1,10 @@
 import { HEAD_BYTES } from '../catalog/encryption.ts';
 import { KbinError } from '../errors.ts';
-import { hostsWith, type HostName, type Inventory, type Json } from '../model/inventory.ts';
-import { printable } from '../model/plainText.ts';
-import type { PkiStore } from '../model/ports.ts';
-import type { Connections } from './apiClient.ts';
-import { request } from './http.ts';
-import { field, objectsAt, parseJson, textAt } from './httpJson.ts';
+import type { Json } from '../model/inventory.ts';
+import { etcdEndpoints, type EtcdSource } from './etcdEndpoints.ts';
+import { askGateway, ETCD } from './etcdGateway.ts';
+import { field, objectsAt, textAt } from './httpJson.ts';
 import type { HttpTarget } from './httpStreams.ts';
-import { endpointTarget, etcdTls, memberTarget } from './probes/etcd.ts';
 
 /** A key of etcd below some prefix, and what its value begins with. */
 export interface StoredHead {
@@ -17,12 +14,6 @@ export interface StoredHead {
 
 /** All keys below a prefix, as etcd holds them now. Throws CONNECT when no member answers, STEP when one refuses. */
 export type StoredHeads = (prefix: string) => Promise<StoredHead[]>;
-
-export interface EtcdSource {
-  inventory: Inventory;
-  fleet: Connections;
-  pki: PkiStore;
-}
 
 const PAGE = 100;
 /** A value can have 1.5 MiB, a third more in base64, and an answer 16 MiB (http.ts). */
@@ -37,56 +28,19 @@ const headOf = (encoded: string): string =>
     .subarray(0, HEAD_BYTES)
     .toString('latin1');
 
-/** Members of the cluster's etcd each through its own host, endpoints of somebody else's through the control planes. */
-async function targetsOf({
-  inventory,
-  fleet,
-  pki,
-}: EtcdSource): Promise<{ host: HostName; open: () => Promise<HttpTarget> }[]> {
-  const tls = await etcdTls(pki, inventory);
-  const { external } = inventory.etcd;
-  if (external === undefined) {
-    return hostsWith(inventory, 'etcd').map(({ name: host }) => ({
-      host,
-      open: async () => memberTarget(await fleet.connection(host), tls),
-    }));
-  }
-  return hostsWith(inventory, 'control-plane').flatMap(({ name: host }) =>
-    external.endpoints.map((endpoint) => ({
-      host,
-      open: async () => endpointTarget(await fleet.connection(host), endpoint, tls),
-    })),
-  );
-}
-
 interface Range {
   from: string;
   until: string;
   limit: number;
 }
 
-async function pageOf(target: HttpTarget, { from, until, limit }: Range): Promise<Json> {
-  const answer = await request({
-    ...target,
-    method: 'POST',
-    path: '/v3/kv/range',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ key: base64(from), range_end: base64(until), limit: String(limit) }),
+const pageOf = (target: HttpTarget, { from, until, limit }: Range): Promise<Json> =>
+  askGateway(target, {
+    path: ETCD.range,
+    body: { key: base64(from), range_end: base64(until), limit: String(limit) },
     timeoutSeconds: PAGE_SECONDS,
+    isRepeatable: true,
   });
-  const body = parseJson(answer.body);
-  if (answer.status === 200 && textAt(body, 'header', 'cluster_id') !== '') return body;
-  const { host } = target.connection;
-  // The body of another answer could be an object.
-  throw new KbinError(
-    'STEP',
-    `etcd on ${host} refused /v3/kv/range: ${answer.status} ${printable(textAt(body, 'message'), 200)}`,
-    {
-      host,
-      hint: 'Its JSON gateway must answer the client certificate of the API servers (etcd without user authentication).',
-    },
-  );
-}
 
 async function headsBelow(target: HttpTarget, prefix: string): Promise<StoredHead[]> {
   const heads: StoredHead[] = [];
@@ -118,7 +72,7 @@ export const etcdHeads =
   (source: EtcdSource): StoredHeads =>
   async (prefix) => {
     const reasons: string[] = [];
-    for (const { host, open } of await targetsOf(source)) {
+    for (const { host, open } of await etcdEndpoints(source)) {
       try {
         return await headsBelow(await open(), prefix);
       } catch (error) {

@@ -12,6 +12,8 @@ export interface HttpRequest extends HttpTarget {
   path: string;
   headers?: Record<string, string>;
   body?: string;
+  /** Asking twice does no harm. Default: every method but POST (RFC 9110 9.2.2). */
+  isRepeatable?: boolean;
   /** For all of it: opening the stream, the handshake, the answer with its body. */
   timeoutSeconds: number;
 }
@@ -104,15 +106,15 @@ function exchange(input: HttpRequest, asked: string): Exchange {
  * @throws UnansweredError (CONNECT, TIMEOUT) with what was asked, from which host, and why there is no answer.
  */
 export async function request(input: HttpRequest): Promise<HttpResponse> {
-  const { address, port, path, method = 'GET' } = input;
+  const { address, port, path, method = 'GET', isRepeatable = method !== 'POST' } = input;
   const asked = `${method} ${input.tls === undefined ? 'http' : 'https'}://${address}:${port}${path}`;
   const first = exchange(input, asked);
   try {
     return await first.response;
   } catch (error) {
-    // A server may close an idle stream just when the next request is on its way. RFC 9110 9.2.2: not for POST.
+    // A server may close an idle stream just when the next request is on its way.
     const isStale = first.isOnKeptStream() && error instanceof UnansweredError && error.isBeforeAnswer;
-    if (!isStale || method === 'POST') throw error;
+    if (!isStale || !isRepeatable) throw error;
     return await exchange(input, asked).response;
   }
 }

@@ -24,7 +24,11 @@ export interface HttpTarget {
   tls?: TlsSettings;
 }
 
-async function openStream({ connection, address, port, tls: settings }: HttpTarget): Promise<Duplex> {
+/** A stream for one protocol. Its TLS handshake may still be under way. Throws what `connection.tunnel` throws. */
+export async function openStream(
+  { connection, address, port, tls: settings }: HttpTarget,
+  protocol: 'http/1.1' | 'h2',
+): Promise<Duplex> {
   const socket = await connection.tunnel(address, port);
   if (settings === undefined) return socket;
   const { ca, cert, key, serverName } = settings;
@@ -38,7 +42,7 @@ async function openStream({ connection, address, port, tls: settings }: HttpTarg
     // An authority that was given to the store may be below one that is not trusted here.
     allowPartialTrustChain: true,
     ...(cert === undefined || key === undefined ? {} : { cert, key: key.reveal() }),
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: [protocol],
   });
 }
 
@@ -60,7 +64,7 @@ class TunnelAgent extends http.Agent {
     callback?: (error: Error | null, stream: Duplex) => void,
   ): undefined {
     const done = callback as (error: Error | null, stream?: Duplex) => void;
-    openStream(this.#target).then(
+    openStream(this.#target, 'http/1.1').then(
       (stream) => done(null, stream),
       (error: unknown) => done(error as Error),
     );

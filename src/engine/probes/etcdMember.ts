@@ -1,13 +1,15 @@
-import type { Json } from '../../model/inventory.ts';
+import type { Json, JsonObject } from '../../model/inventory.ts';
 import { printable } from '../../model/plainText.ts';
+import { alarmsIn, membersIn, statusIn } from '../etcdAnswers.ts';
+import { askGateway, ETCD, GatewayError } from '../etcdGateway.ts';
 import { request, UnansweredError, type HttpResponse } from '../http.ts';
-import { field, objectsAt, parseJson, textAt } from '../httpJson.ts';
+import { parseJson, textAt } from '../httpJson.ts';
 import type { HttpTarget } from '../httpStreams.ts';
 import { alarmAnswer, type MemberState } from './etcdVerdict.ts';
 import { REQUEST_SECONDS, refused, type Answer } from './probe.ts';
 
 /** `listen-metrics-urls` of kbin's members. */
-const METRICS_PORT = 2381;
+export const METRICS_PORT = 2381;
 
 /** Fault of a `/health` answer, undefined when it is healthy. It names alarms and a missing leader at once. */
 export function healthFault({ status, body }: Pick<HttpResponse, 'status' | 'body'>): Answer | undefined {
@@ -41,29 +43,15 @@ export async function metricsFault(target: Omit<HttpTarget, 'tls'>): Promise<Ans
   }
 }
 
-const memberOf = (member: Json): MemberState['members'][number] => ({
-  id: textAt(member, 'ID'),
-  name: textAt(member, 'name'),
-  isLearner: field(member, 'isLearner') === true,
-});
-
-/** From the JSON gateway, which writes 64-bit numbers as texts and leaves out zeros (REFERENCE 3). */
+/** What the gates compare, of three answers of the JSON gateway. */
 export function stateFrom(status: Json, alarm: Json, list: Json): MemberState {
-  const errors = field(status, 'errors');
-  const leader = textAt(status, 'leader');
+  const { memberId, clusterId, leader, raftTerm, isLearner, raftIndex, raftAppliedIndex, errors } = statusIn(status);
   return {
-    memberId: textAt(status, 'header', 'member_id'),
-    clusterId: textAt(status, 'header', 'cluster_id'),
-    leader: leader === '0' ? '' : leader,
-    term: textAt(status, 'raftTerm'),
-    isLearner: field(status, 'isLearner') === true,
-    lag: Number(textAt(status, 'raftIndex')) - Number(textAt(status, 'raftAppliedIndex')),
-    errors: Array.isArray(errors) ? errors.filter((error) => typeof error === 'string') : [],
-    alarms: objectsAt(alarm, 'alarms').map((entry) => ({
-      memberId: textAt(entry, 'memberID'),
-      alarm: textAt(entry, 'alarm'),
-    })),
-    members: objectsAt(list, 'members').map(memberOf),
+    ...{ memberId, clusterId, leader, isLearner, errors },
+    term: String(raftTerm),
+    lag: raftIndex - raftAppliedIndex,
+    alarms: alarmsIn(alarm),
+    members: membersIn(list),
   };
 }
 
@@ -72,24 +60,14 @@ export async function askMember(target: HttpTarget): Promise<MemberState | Answe
   const get = (path: string): Promise<HttpResponse> => request({ ...target, path, timeoutSeconds: REQUEST_SECONDS });
   const fault = healthFault(await get('/health')) ?? readyFault(await get('/readyz?verbose'));
   if (fault !== undefined) return fault;
-  const calls = [
-    ['/v3/maintenance/status', {}],
+  try {
+    const ask = (path: string, body: JsonObject = {}): Promise<Json> =>
+      askGateway(target, { path, body, timeoutSeconds: REQUEST_SECONDS, isRepeatable: true });
+    const status = await ask(ETCD.status);
     // NOSPACE is not in readyz.
-    ['/v3/maintenance/alarm', { action: 'GET' }],
-    ['/v3/cluster/member/list', {}],
-  ] as const;
-  const answers: Json[] = [];
-  for (const [path, body] of calls) {
-    const headers = { 'content-type': 'application/json' };
-    const asked = { ...target, method: 'POST', path, headers, body: JSON.stringify(body) };
-    const answer = await request({ ...asked, timeoutSeconds: REQUEST_SECONDS });
-    if (answer.status !== 200) {
-      const message = printable(textAt(parseJson(answer.body), 'message'), 200);
-      return refused(`${path} answers ${answer.status}${message === '' ? '' : `: ${message}`}`);
-    }
-    answers.push(parseJson(answer.body));
+    return stateFrom(status, await ask(ETCD.alarm, { action: 'GET' }), await ask(ETCD.members));
+  } catch (error) {
+    if (error instanceof GatewayError) return refused(error.short);
+    throw error;
   }
-  const [status = null, alarm = null, list = null] = answers;
-  if (textAt(status, 'header', 'member_id') === '') return refused('/v3/maintenance/status is not what etcd answers');
-  return stateFrom(status, alarm, list);
 }
