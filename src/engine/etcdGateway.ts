@@ -8,6 +8,8 @@ import type { HttpTarget } from './httpStreams.ts';
 /** Paths of etcd's JSON gateway (REFERENCE 4); all are POST. */
 export const ETCD = {
   range: '/v3/kv/range',
+  put: '/v3/kv/put',
+  deleteRange: '/v3/kv/deleterange',
   compact: '/v3/kv/compaction',
   status: '/v3/maintenance/status',
   alarm: '/v3/maintenance/alarm',

@@ -1,9 +1,9 @@
 import { KbinError } from '../errors.ts';
-import type { HostName, Inventory, Json } from '../model/inventory.ts';
+import type { HostName, Inventory } from '../model/inventory.ts';
 import type { Clock, PkiStore } from '../model/ports.ts';
 import type { Connections } from './apiClient.ts';
-import { request } from './http.ts';
-import { field, objectsAt, parseJson, textAt } from './httpJson.ts';
+import { membersIn, statusIn, type EtcdStatus } from './etcdAnswers.ts';
+import { askGateway, ETCD } from './etcdGateway.ts';
 import type { HttpTarget } from './httpStreams.ts';
 import { etcdTls, memberTarget } from './probes/etcd.ts';
 
@@ -19,29 +19,16 @@ const REQUEST_SECONDS = 3;
 const YIELD_MILLISECONDS = 10_000;
 const PAUSE_MILLISECONDS = 100;
 
-async function call(target: HttpTarget, path: string, body: object): Promise<Json> {
-  const headers = { 'content-type': 'application/json' };
-  const asked = { ...target, method: 'POST', path, headers, body: JSON.stringify(body) };
-  const answer = await request({ ...asked, timeoutSeconds: REQUEST_SECONDS });
-  if (answer.status === 200) return parseJson(answer.body);
-  const { host } = target.connection;
-  throw new KbinError('STEP', `etcd on ${host} refused ${path}: ${answer.status}`, { host });
-}
-
 const targetOf = async ({ fleet, pki, inventory }: LeaderSource, host: HostName): Promise<HttpTarget> =>
   memberTarget(await fleet.connection(host), await etcdTls(pki, inventory));
 
-interface View {
-  own: string;
-  leader: string;
-}
+const statusOf = async (target: HttpTarget): Promise<EtcdStatus> =>
+  statusIn(await askGateway(target, { path: ETCD.status, timeoutSeconds: REQUEST_SECONDS, isRepeatable: true }));
 
-async function viewOf(source: LeaderSource, host: HostName): Promise<View> {
-  const status = await call(await targetOf(source, host), '/v3/maintenance/status', {});
-  return { own: textAt(status, 'header', 'member_id'), leader: textAt(status, 'leader') };
-}
+const viewOf = async (source: LeaderSource, host: HostName): Promise<EtcdStatus> =>
+  statusOf(await targetOf(source, host));
 
-const isLeader = ({ own, leader }: View): boolean => own !== '' && own === leader;
+const isLeader = ({ memberId, leader }: EtcdStatus): boolean => memberId !== '' && memberId === leader;
 
 /** The host whose member says that it leads etcd; undefined where none does, or none answers in time. */
 export async function etcdLeader(source: LeaderSource, hosts: readonly HostName[]): Promise<HostName | undefined> {
@@ -54,10 +41,9 @@ export async function etcdLeader(source: LeaderSource, hosts: readonly HostName[
 
 /** Id of the first voter among these hosts, by their names in etcd. */
 async function voterAmong(target: HttpTarget, hosts: readonly HostName[]): Promise<string | undefined> {
-  const members = objectsAt(await call(target, '/v3/cluster/member/list', {}), 'members');
-  const voters = members.filter((member) => field(member, 'isLearner') !== true);
-  const found = hosts.flatMap((host) => voters.find((member) => textAt(member, 'name') === host) ?? []);
-  return found.length === 0 ? undefined : textAt(found[0] ?? null, 'ID');
+  const answer = await askGateway(target, { path: ETCD.members, timeoutSeconds: REQUEST_SECONDS, isRepeatable: true });
+  const voters = membersIn(answer).filter(({ isLearner }) => !isLearner);
+  return hosts.flatMap((host) => voters.find(({ name }) => name === host) ?? [])[0]?.id;
 }
 
 /**
@@ -75,7 +61,8 @@ export async function yieldLeadership(
   const target = await targetOf(source, host);
   const heir = await voterAmong(target, others);
   if (heir === undefined) return;
-  await call(target, '/v3/maintenance/transfer-leadership', { targetID: heir });
+  const transfer = { path: ETCD.moveLeader, body: { targetID: heir }, hasHeader: false };
+  await askGateway(target, { ...transfer, timeoutSeconds: REQUEST_SECONDS });
   const deadline = source.clock.monotonic() + YIELD_MILLISECONDS;
   while (isLeader(await viewOf(source, host))) {
     if (source.clock.monotonic() > deadline)

@@ -117,6 +117,13 @@ export class EtcdClient {
     await this.#change(ETCD.moveLeader, { targetID: targetId }, AGREE_SECONDS, false);
   }
 
+  /** Writes a key of kbin's own and deletes it: throws what a write throws. */
+  async proveWrite(): Promise<void> {
+    const key = Buffer.from('kbin.dev/proof-of-a-write').toString('base64');
+    await this.#change(ETCD.put, { key, value: key });
+    await this.#change(ETCD.deleteRange, { key });
+  }
+
   /** The new member, whose name is empty until it starts, and all members with it. */
   async memberAdd(peerUrls: string[], isLearner: boolean): Promise<{ added: EtcdMember; members: EtcdMember[] }> {
     const answer = await this.#change(ETCD.memberAdd, { peerURLs: peerUrls, isLearner });

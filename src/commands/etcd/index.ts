@@ -1,0 +1,6 @@
+import type { Command } from '../command.ts';
+import { MAINTAIN } from './maintain.ts';
+import { status } from './status.ts';
+
+/** Commands of `kbin etcd`, in the order of --help. */
+export const ETCD: readonly Command[] = [status, ...MAINTAIN];
