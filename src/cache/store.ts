@@ -1,34 +1,19 @@
 import { spawn } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Transform, Writable, type Readable } from 'node:stream';
+import { Writable, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { KbinError } from '../errors.ts';
 import type { CachedArtifact } from '../model/facts.ts';
+import { Measure } from '../model/measure.ts';
 import type { ArtifactCache, Encoding } from '../model/ports.ts';
 import type { ArtifactRef } from '../model/resource.ts';
 import { identity, readLockFile, recordArtifacts } from './lockFile.ts';
 
 const EXTENSIONS: Readonly<Record<Encoding, string>> = { gzip: 'gz', zstd: 'zst' };
-
-/** Passes bytes through and knows their number and sha256 afterwards. */
-class Measure extends Transform {
-  readonly #hash = createHash('sha256');
-  bytes = 0;
-
-  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: (error: null, chunk: Buffer) => void): void {
-    this.#hash.update(chunk);
-    this.bytes += chunk.length;
-    done(null, chunk);
-  }
-
-  sha256(): string {
-    return this.#hash.digest('hex');
-  }
-}
 
 /** Takes everything and keeps nothing. */
 const discarded = (): Writable =>

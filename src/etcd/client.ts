@@ -15,7 +15,7 @@ import { askGateway, ETCD } from '../engine/etcdGateway.ts';
 
 /** What is answered from memory. */
 const READ_SECONDS = 10;
-/** What goes through the log: etcd itself gives up after 5 s and twice the election timeout, 7 s by default. */
+/** What goes through the log: etcd gives up after 5 s and twice the election timeout (server/config ReqTimeout). */
 const AGREE_SECONDS = 20;
 
 export interface HashAtRevision {
@@ -96,7 +96,7 @@ export class EtcdClient {
     await this.#change(ETCD.compact, body, how.timeoutSeconds);
   }
 
-  /** Gives this member's free space back to the disk. It serves nothing meanwhile, about 10 s a GiB. */
+  /** Gives this member's free space back to the disk. It serves nothing meanwhile. */
   async defragment(timeoutSeconds: number): Promise<void> {
     await this.#change(ETCD.defragment, {}, timeoutSeconds, false);
   }

@@ -9,7 +9,7 @@ export interface Latency {
   p99: number;
 }
 
-/** How long etcd's disk takes: upstream's advice is p99 below 10 ms for the log, below 25 ms for commits. */
+/** How long etcd's disk takes for the log and for the database. */
 export interface DiskLatencies {
   walFsync?: Latency;
   backendCommit?: Latency;

@@ -1,3 +1,4 @@
+import type { Decrypter, Encrypter } from 'age-encryption';
 import { Secret } from '../model/secret.ts';
 import { fromPem } from './pem.ts';
 
@@ -14,7 +15,7 @@ export type Audience =
 export type Identity = { keys: readonly Secret[] } | { passphrase: Secret };
 
 /** Every message of the library is dropped here: some of them repeat the identity they are about. */
-const DAMAGED = 'is damaged, or only part of a file that age encrypted';
+export const DAMAGED = 'is damaged, or only part of a file that age encrypted';
 
 /** True for a text with the form of a recipient whose identities kbin can use: not one of a plugin, nor an SSH key. */
 export const looksLikeRecipient = (text: string): boolean => /^age1(?:pq1)?[02-9ac-hj-np-z]+$/.test(text);
@@ -47,8 +48,8 @@ export async function newIdentity(): Promise<{ identity: Secret; recipient: stri
   return { identity: new Secret(identity), recipient: await identityToRecipient(identity) };
 }
 
-/** Encrypted, as a binary age file. */
-export async function encryptBytes(bytes: Uint8Array, audience: Audience): Promise<Uint8Array> {
+/** The library's own, for an audience. */
+export async function encrypterFor(audience: Audience): Promise<Encrypter> {
   const { Encrypter } = await library();
   const encrypter = new Encrypter();
   if ('recipients' in audience) for (const recipient of audience.recipients) encrypter.addRecipient(recipient);
@@ -56,14 +57,17 @@ export async function encryptBytes(bytes: Uint8Array, audience: Audience): Promi
     encrypter.setPassphrase(audience.passphrase.reveal());
     if (audience.workFactor !== undefined) encrypter.setScryptWorkFactor(audience.workFactor);
   }
-  return encrypter.encrypt(bytes);
+  return encrypter;
 }
 
 /**
- * What an age file holds; undefined when it was encrypted for others. Throws an Error that quotes nothing of it when it
- * is damaged; what is returned is whole and as it was encrypted, but anyone may have encrypted it.
+ * What `decrypt` makes of the library's own with the identities; undefined where none of them fits. Throws an Error that
+ * quotes nothing where what it reads is damaged.
  */
-export async function decryptBytes(bytes: Uint8Array, identity: Identity): Promise<Buffer | undefined> {
+export async function opened<T>(
+  identity: Identity,
+  decrypt: (decrypter: Decrypter) => Promise<T>,
+): Promise<T | undefined> {
   const { Decrypter } = await library();
   const decrypter = new Decrypter();
   if ('passphrase' in identity) decrypter.addPassphrase(identity.passphrase.reveal());
@@ -71,12 +75,24 @@ export async function decryptBytes(bytes: Uint8Array, identity: Identity): Promi
   const last = new Last();
   decrypter.addIdentity(last);
   try {
-    return Buffer.from(await decrypter.decrypt(bytes));
+    return await decrypt(decrypter);
   } catch {
     if (last.wasAsked) return undefined;
     throw new Error(DAMAGED);
   }
 }
+
+/** Encrypted, as a binary age file. */
+export async function encryptBytes(bytes: Uint8Array, audience: Audience): Promise<Uint8Array> {
+  return (await encrypterFor(audience)).encrypt(bytes);
+}
+
+/**
+ * What an age file holds; undefined when it was encrypted for others. Throws an Error that quotes nothing of it when it
+ * is damaged; what is returned is whole and as it was encrypted, but anyone may have encrypted it.
+ */
+export const decryptBytes = (bytes: Uint8Array, identity: Identity): Promise<Buffer | undefined> =>
+  opened(identity, async (decrypter) => Buffer.from(await decrypter.decrypt(bytes)));
 
 /** An identity that fits nothing, and is asked when none of those before it did. */
 class Last {
