@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { EtcdEndpoint } from '../engine/etcdEndpoints.ts';
-import { isInterruption } from '../engine/interruption.ts';
 import { KbinError } from '../errors.ts';
 import type { Clock } from '../model/ports.ts';
 import type { SnapshotManifest } from '../model/snapshot.ts';
@@ -157,8 +156,8 @@ async function takeFrom(candidate: Candidate<Source>, input: TakeInput): Promise
 /** False where another member would not do better. */
 const isOfMember = (error: unknown): error is KbinError =>
   error instanceof KbinError &&
-  !(error instanceof LocalError || isInterruption(error)) &&
-  !['REFUSED', 'PREFLIGHT', 'CACHE'].includes(error.code);
+  !(error instanceof LocalError) &&
+  !['REFUSED', 'PREFLIGHT', 'CACHE', 'INTERRUPTED'].includes(error.code);
 
 /**
  * Takes one snapshot into the spool: proved by its trailer on the way, synced, opened with etcdutl, and only then under its
