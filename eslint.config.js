@@ -15,7 +15,6 @@ const DOORS = {
   'tar-stream': ['src/remote/', 'src/cache/', 'src/pki/'],
   'age-encryption': ['src/pki/'],
   '@aws-sdk/client-s3': ['src/etcd/targets/'],
-  '@aws-sdk/lib-storage': ['src/etcd/targets/'],
 };
 
 const PURE = ['model', 'catalog', 'desired', 'plan', 'remote'];

@@ -13,6 +13,7 @@ import type {
 } from './pki.ts';
 import type { ArtifactRef } from './resource.ts';
 import type { Secret } from './secret.ts';
+import type { SftpTarget } from './snapshot.ts';
 
 /** One remote command. `script` is handed to `sh -c`; it must hold no secret (those go through `input`). */
 export interface Command {
@@ -116,6 +117,44 @@ export interface ArtifactCache {
   /** One artifact as it is sent: compressed once, on import. `zstd` only where `zstdBytes` says that it is there. */
   openCompressed(artifact: CachedArtifact, encoding: Encoding): Promise<Readable>;
   find(ref: ArtifactRef): Promise<CachedArtifact | undefined>;
+}
+
+/** What lies in a folder. */
+export interface FolderEntry {
+  name: string;
+  /** False for folders, links and whatever else there is. */
+  isFile: boolean;
+  bytes: number;
+  /** Milliseconds since the epoch, by the clock of the file system. */
+  modifiedAt: number;
+}
+
+/**
+ * The few things that snapshot targets do with files, here or on a server. Links to files are never followed. Rejects with
+ * an Error whose `code` is a system error's (ENOENT, EACCES, ELOOP, ENOSPC…, or FAILURE where a server says no more), and
+ * with KbinError CONNECT or TIMEOUT when the connection broke.
+ */
+export interface Files {
+  list(folder: string): Promise<FolderEntry[]>;
+  /** With all folders above it, each of mode 0700. One that is there stays as it is. */
+  makeFolder(path: string): Promise<void>;
+  /**
+   * Makes a file of mode 0600 where none may be, with all of `source`, and resolves to its size once it is on the disk, as
+   * far as the server can tell. When it fails, what is there stays.
+   */
+  create(path: string, source: AsyncIterable<Uint8Array>): Promise<number>;
+  /** Replaces `to`, on the disk too as far as the server can. */
+  rename(from: string, to: string): Promise<void>;
+  read(path: string): Promise<Readable>;
+  remove(path: string): Promise<void>;
+  /** What this user may still write below a folder; undefined where nobody can say. */
+  freeBytes(folder: string): Promise<number | undefined>;
+  close(): Promise<void>;
+}
+
+/** Opens a session of a server's SFTP subsystem. Rejects as `Connector` does; CONNECT too where there is no such subsystem. */
+export interface SftpOpener {
+  open(target: SftpTarget, signal?: AbortSignal): Promise<Files>;
 }
 
 export interface Clock {

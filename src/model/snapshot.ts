@@ -1,3 +1,5 @@
+import type { SshSettings } from './inventory.ts';
+
 /** How many snapshots stay; the newest of each hour, day, ISO week, month (UTC) counts. All rules together: what one keeps stays. */
 export interface Keep {
   last: number;
@@ -31,8 +33,12 @@ export interface SftpTarget extends Named {
   host: string;
   port: number;
   user: string;
+  /** Absolute, or from where the server puts the user. */
   path: string;
+  /** Otherwise the usual files of ssh. The agent's keys are tried after it. */
   identityFile?: string;
+  hostKeys: SshSettings['hostKeys'];
+  knownHosts: string[];
 }
 
 /** Credentials come from where the AWS SDK looks for them: environment, profile, instance. */
@@ -51,6 +57,17 @@ export interface S3Target extends Named {
 }
 
 export type TargetSpec = FolderTarget | SftpTarget | S3Target;
+
+/** The section `etcd.snapshots` of an inventory. */
+export interface SnapshotSettings {
+  targets: TargetSpec[];
+  /** Of targets without their own. */
+  keep: Keep;
+  /** `auto`: zstd where the machine that takes the snapshot has it, else gzip. */
+  compression: 'auto' | Compression;
+  /** age recipients. With any, everything is encrypted for them, and the certificate store is kept beside each snapshot. */
+  recipients: string[];
+}
 
 /**
  * What is known of a snapshot beside its bytes: `NAME.json`, written last, so that a snapshot without it is none.

@@ -20,14 +20,18 @@ export interface ConnectorOptions {
   home?: string;
 }
 
+/** What the connections of one connector share, by its options. */
+export const ssh2World = ({ warn, startsPerSecond }: ConnectorOptions): Ssh2World => ({
+  keyRing: new KeyRing(),
+  hostKeys: new HostKeyCheck(warn ?? (() => undefined)),
+  bastions: new Bastions(),
+  pace: startsPerSecond === undefined ? processPace : new Pace({ perSecond: startsPerSecond }),
+});
+
 /** Connects to hosts by their `ssh.transport`. Connections to jump hosts are shared and end with their last user. */
-export function createConnector({ warn, startsPerSecond, home = homedir() }: ConnectorOptions = {}): Connector {
-  const world: Ssh2World = {
-    keyRing: new KeyRing(),
-    hostKeys: new HostKeyCheck(warn ?? (() => undefined)),
-    bastions: new Bastions(),
-    pace: startsPerSecond === undefined ? processPace : new Pace({ perSecond: startsPerSecond }),
-  };
+export function createConnector(options: ConnectorOptions = {}): Connector {
+  const { home = homedir() } = options;
+  const world = ssh2World(options);
   const routes = new Routes(home);
   const transports: Record<Host['ssh']['transport'], (host: Host, signal?: AbortSignal) => Promise<Connection>> = {
     ssh2: async (host, signal) => connectSsh2(world, host, { route: await routes.to(host), signal }),

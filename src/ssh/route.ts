@@ -56,7 +56,11 @@ interface Sources {
  * `ssh <sshAddress>` would ask it. Jump hosts are looked up there in the same way.
  * Throws INVENTORY for ProxyCommand and for jumps in a circle.
  */
-export function route(host: Host, config: ClientConfig | undefined, home: string): Route {
+export function route(
+  host: Pick<Host, 'name' | 'sshAddress' | 'ssh'>,
+  config: ClientConfig | undefined,
+  home: string,
+): Route {
   const settings = host.ssh;
   const sources: Sources = { settings, config, home };
   const asked = { address: host.sshAddress, port: settings.port, user: settings.user };

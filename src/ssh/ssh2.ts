@@ -17,6 +17,14 @@ import { type Remaining, withinBudget } from './retry.ts';
 import type { Login, Route } from './route.ts';
 import { Ssh2Connection } from './ssh2Connection.ts';
 
+/** What deciding on a way to a host needs of it. */
+export type Destination = Pick<Host, 'name' | 'sshAddress' | 'ssh'>;
+
+interface Way {
+  route: Route;
+  signal?: AbortSignal | undefined;
+}
+
 /** What all connections of one connector share. */
 export interface Ssh2World {
   keyRing: KeyRing;
@@ -33,14 +41,14 @@ interface Journey {
 }
 
 /** Connects with ssh2, through the route's jump hosts. Rejects with RESOLVE, CONNECT, HOST_KEY, AUTH, INTERRUPTED. */
-export async function connectSsh2(
-  world: Ssh2World,
-  host: Host,
-  { route, signal }: { route: Route; signal?: AbortSignal | undefined },
-): Promise<Connection> {
-  const lease = await logIn({ world, route, settings: host.ssh, signal }, route.logins.length - 1);
-  return new Ssh2Connection({ host: host.name, settings: host.ssh, become: route.become }, lease);
+export async function connectSsh2(world: Ssh2World, host: Host, way: Way): Promise<Connection> {
+  const lease = await logInSsh2(world, host, way);
+  return new Ssh2Connection({ host: host.name, settings: host.ssh, become: way.route.become }, lease);
 }
+
+/** The same, for what is no command. */
+export const logInSsh2 = (world: Ssh2World, { ssh }: Destination, { route, signal }: Way): Promise<Lease> =>
+  logIn({ world, route, settings: ssh, signal }, route.logins.length - 1);
 
 const nameOf = ({ address, port }: Login): string => `${address} port ${port}`;
 
