@@ -3,6 +3,7 @@ import { CERTS } from './certs/index.ts';
 import type { Command } from './command.ts';
 import { completion } from './completion.ts';
 import { deploy } from './deploy.ts';
+import { ETCD } from './etcd/index.ts';
 import { exec } from './exec.ts';
 import { init } from './init.ts';
 import { KUBECONFIG } from './kubeconfig/index.ts';
@@ -22,6 +23,7 @@ const FLEET: readonly Command[] = [
   ...KUBECONFIG,
   ...CERTS,
   ...TOKEN,
+  ...ETCD,
   cacheImport,
   cacheList,
   cacheVerify,

@@ -55,7 +55,9 @@ export async function packSnapshot(taken: TakenSnapshot, input: PackInput): Prom
       [file, { path, bytes: stored.bytes }],
       ...(pki === undefined ? [] : [[pkiFile, { path: pki.path, bytes: pki.bytes }] as const]),
     ]),
-    dispose: () => rm(path, { force: true }),
+    dispose: async () => {
+      for (const own of [taken.path, path, ...(pki === undefined ? [] : [pki.path])]) await rm(own, { force: true });
+    },
   };
 }
 
