@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import yargs from 'yargs';
 import type { Command, Option } from './commands/command.ts';
-import { COMMANDS } from './commands/index.ts';
+import { loadMeant } from './commands/entry.ts';
+import { ENTRIES } from './commands/index.ts';
 import { branchesOf, positionalsOf, type Branch } from './commands/tree.ts';
 import { exitCodeOf, KbinError } from './errors.ts';
 import { didYouMean } from './inventory/suggest.ts';
@@ -75,7 +76,8 @@ function refuseUnknown([, second]: readonly string[], { word, own, members }: Br
   });
 }
 
-const parser = yargs(process.argv.slice(2))
+const line = process.argv.slice(2);
+const parser = yargs(line)
   .scriptName('kbin')
   .usage('$0 <command>\n\nDeploys and keeps Kubernetes from plain binaries over SSH.')
   .version(version)
@@ -92,7 +94,7 @@ const parser = yargs(process.argv.slice(2))
   });
 
 try {
-  for (const branch of branchesOf(COMMANDS)) defineBranch(parser, branch);
+  for (const branch of branchesOf(await loadMeant(ENTRIES, line))) defineBranch(parser, branch);
   await parser.parseAsync();
 } catch (error) {
   fail(error);

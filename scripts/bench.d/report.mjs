@@ -4,6 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 
 const OPERATORS = { '<': (a, b) => a < b, '<=': (a, b) => a <= b, '>=': (a, b) => a >= b };
+/** Reach of a row that is only quoted. */
+const NONE = '-';
 
 /** Median of the values; null when there is none or a run failed. */
 function median(values) {
@@ -20,13 +22,20 @@ function parseRow(line) {
   const [name, unit, reach, ofKbin, ofHand] = line.split('\t');
   const kbin = numbers(ofKbin);
   const byHand = numbers(ofHand);
-  const [measured, operator, limit] = reach.split(' ');
   const [own, other] = [median(kbin), median(byHand)];
   const ratio = own === null || other === null ? null : own / other;
-  const value = measured === 'ratio' ? ratio : own;
-  const ok = value !== null && OPERATORS[operator](value, Number(limit));
+  const isFailed = own === null || byHand.includes(null);
+  const ok = reach === NONE ? !isFailed : isReached(reach, { ratio, kbin: own });
   return { name, unit, kbin, byHand, ratio, reach, ok };
 }
+
+function isReached(reach, values) {
+  const [measured, operator, limit] = reach.split(' ');
+  const value = values[measured];
+  return value !== null && OPERATORS[operator](value, Number(limit));
+}
+
+const verdict = ({ reach, ok }) => (ok ? (reach === NONE ? '' : 'ok') : 'MISSED');
 
 const rounded = (value) => (value === null ? '-' : String(Number(value.toPrecision(3))));
 const withUnit = (values, unit) =>
@@ -35,13 +44,13 @@ const withUnit = (values, unit) =>
 function table(rows) {
   const cells = [
     ['measure', 'kbin', 'by hand', 'ratio', 'reach', ''],
-    ...rows.map(({ name, unit, kbin, byHand, ratio, reach, ok }) => [
-      name,
-      withUnit(kbin, unit),
-      withUnit(byHand, unit),
-      ratio === null ? '' : ratio.toFixed(2),
-      reach,
-      ok ? 'ok' : 'MISSED',
+    ...rows.map((row) => [
+      row.name,
+      withUnit(row.kbin, row.unit),
+      withUnit(row.byHand, row.unit),
+      row.ratio === null ? '' : row.ratio.toFixed(2),
+      row.reach,
+      verdict(row),
     ]),
   ];
   const widths = cells[0].map((_, column) => Math.max(...cells.map((line) => line[column].length)));

@@ -15,14 +15,15 @@ prepare() {
   : >"$work/rows"
 }
 
-# timed LOG SECONDS LAB COMMAND…: runs it in the operator's namespace of the lab and sets wall and cpu (user and system
-# time of all its processes) to seconds. Fails as it does, or when its time is over.
+# timed LOG SECONDS LAB COMMAND…: runs it in the operator's namespace of the lab, or outside of all if LAB is `-`, and sets
+# wall and cpu (user and system time of all its processes) to seconds. Fails as it does, or when its time is over.
 timed() {
-  local log=$logs/$1 limit=$2 name=$3 status=0 user system TIMEFORMAT='%R %U %S'
+  local log=$logs/$1 limit=$2 within=(ip netns exec "kbin-$3") status=0 user system TIMEFORMAT='%R %U %S'
+  [[ $3 != - ]] || within=()
   shift 3
   # What earlier runs wrote is not this one's to wait for.
   timeout 60 sync || true
-  timeout --foreground --kill-after=10 "$limit" ip netns exec "kbin-$name" "$@" >"$log" 2>"$log.errors" &
+  timeout --foreground --kill-after=10 "$limit" "${within[@]}" "$@" >"$log" 2>"$log.errors" &
   running=$!
   { time wait "$running"; } 2>"$log.time" || status=$?
   running=''
@@ -35,8 +36,8 @@ timed() {
   return "$status"
 }
 
-# row NAME UNIT REACH [VALUE-OF-KBIN…] -- [VALUE-BY-HAND…]. REACH is `ratio OPERATOR NUMBER` or `kbin OPERATOR NUMBER`;
-# a run that failed has the value `failed`.
+# row NAME UNIT REACH [VALUE-OF-KBIN…] -- [VALUE-BY-HAND…]. REACH is `ratio OPERATOR NUMBER`, `kbin OPERATOR NUMBER`,
+# or `-` for what is only quoted; a run that failed has the value `failed`.
 row() {
   local name=$1 unit=$2 reach=$3 kbin=() by_hand=()
   shift 3

@@ -1,34 +1,28 @@
-import { cacheImport, cacheList, cacheVerify } from './cache.ts';
 import { CERTS } from './certs/index.ts';
-import type { Command } from './command.ts';
-import { completion } from './completion.ts';
-import { deploy } from './deploy.ts';
+import { type Entry, loadAll } from './entry.ts';
 import { ETCD } from './etcd/index.ts';
-import { exec } from './exec.ts';
-import { init } from './init.ts';
 import { KUBECONFIG } from './kubeconfig/index.ts';
-import { plan } from './plan.ts';
-import { reset } from './reset.ts';
-import { status } from './status.ts';
 import { TOKEN } from './token/index.ts';
-import { validate } from './validate.ts';
 
-const FLEET: readonly Command[] = [
-  init,
-  validate,
-  plan,
-  deploy,
-  status,
-  exec,
+const FLEET: readonly Entry[] = [
+  { words: 'init', load: async () => (await import('./init.ts')).init },
+  { words: 'validate', load: async () => (await import('./validate.ts')).validate },
+  { words: 'plan', load: async () => (await import('./plan.ts')).plan },
+  { words: 'deploy', load: async () => (await import('./deploy.ts')).deploy },
+  { words: 'status', load: async () => (await import('./status.ts')).status },
+  { words: 'exec', load: async () => (await import('./exec.ts')).exec },
   ...KUBECONFIG,
   ...CERTS,
   ...TOKEN,
   ...ETCD,
-  cacheImport,
-  cacheList,
-  cacheVerify,
-  reset,
+  { words: 'cache import', load: async () => (await import('./cache.ts')).cacheImport },
+  { words: 'cache list', load: async () => (await import('./cache.ts')).cacheList },
+  { words: 'cache verify', load: async () => (await import('./cache.ts')).cacheVerify },
+  { words: 'reset', load: async () => (await import('./reset.ts')).reset },
 ];
 
 /** Every command, in the order of --help. */
-export const COMMANDS: readonly Command[] = [...FLEET, completion(FLEET)];
+export const ENTRIES: readonly Entry[] = [
+  ...FLEET,
+  { words: 'completion', load: async () => (await import('./completion.ts')).completion(await loadAll(FLEET)) },
+];

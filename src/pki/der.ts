@@ -94,6 +94,15 @@ export function readElement(der: Buffer, offset = 0): Element {
 /** `1.2.840.10045.2.1` of the contents of an OBJECT IDENTIFIER. */
 export const dotted = (contents: Buffer): string => asn1.derToOid(binary(contents));
 
+const UTC_TIME = 0x17;
+
+/** Milliseconds since the epoch of a UTCTime or GeneralizedTime, as `time` writes them. NaN for any other form. */
+export function readTime({ tag, contents }: Element): number {
+  const digits = contents.toString('latin1');
+  const century = tag !== UTC_TIME ? '' : digits < '5' ? '20' : '19';
+  return Date.parse(`${century}${digits}`.replace(/^(.{4})(..)(..)(..)(..)(..)Z$/, '$1-$2-$3T$4:$5:$6Z'));
+}
+
 /** The elements inside a constructed one. */
 export function elementsIn(contents: Buffer): Element[] {
   const elements: Element[] = [];

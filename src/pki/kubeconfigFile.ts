@@ -11,8 +11,8 @@ import {
 import { dirname, resolve } from 'node:path';
 import { KbinError } from '../errors.ts';
 import type { Secret } from '../model/secret.ts';
+import { exclusively, type Waiting } from './fileLock.ts';
 import { systemCode } from './journal.ts';
-import { exclusively } from './kubeconfigLock.ts';
 import { removeStaged, stage } from './staging.ts';
 
 export interface Edit {
@@ -32,6 +32,9 @@ export interface Edited {
   backup: string | null;
 }
 
+/** Ten seconds. */
+const WAITING: Waiting = { attempts: 500, what: 'the file' };
+
 /**
  * Changes a file that others must not read: written beside with mode 0600 and renamed, under `FILE.lock`, which kubectl
  * respects too. A symbolic link stays one; missing folders are made with mode 0700. Throws USAGE when the file cannot be
@@ -43,9 +46,9 @@ export async function editFile(file: string, edit: Edit): Promise<Edited> {
     const work = () => editLocked({ named: resolve(file), target }, edit);
     mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
     const lock = `${target}.lock`;
-    if (target === resolve(file)) return exclusively(lock, work);
+    if (target === resolve(file)) return exclusively(lock, work, WAITING);
     // kubectl makes its lock beside the link.
-    return exclusively(`${resolve(file)}.lock`, () => exclusively(lock, work));
+    return exclusively(`${resolve(file)}.lock`, () => exclusively(lock, work, WAITING), WAITING);
   });
 }
 

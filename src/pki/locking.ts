@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { KbinError } from '../errors.ts';
 import { Secret } from '../model/secret.ts';
-import { guarded } from './access.ts';
+import { changing } from './access.ts';
 import { type Audience, decryptText, encryptText, type Identity } from './age.ts';
 import { finishPending, type NewFile, writeTogether } from './journal.ts';
 import { LOCKED_END } from './layout.ts';
@@ -17,7 +17,7 @@ import { damaged, readText } from './stored.ts';
  * Throws PKI for a store that is damaged, or locked already.
  */
 export const lockStore = (directory: string, audience: Audience | undefined, proof?: Identity): Promise<string[]> =>
-  guarded(directory, async () => {
+  changing(directory, async () => {
     const readable = await readableFiles(directory);
     const { lock, files } = await lockFor(directory, audience);
     if (proof !== undefined) await prove(lock, proof);
@@ -29,7 +29,7 @@ export const lockStore = (directory: string, audience: Audience | undefined, pro
 
 /** Makes everything that is locked readable again. Returns its places. Throws PKI when it stays locked; nothing is written then. */
 export const unlockStore = (directory: string, unlock: Unlock): Promise<string[]> =>
-  guarded(directory, async () => {
+  changing(directory, async () => {
     const { locked, opened } = await openedFiles(directory, unlock);
     await writeTogether(directory, opened, [...locked, ...[LOCK, LOCK_IDENTITY].filter(isThere(directory))]);
     return placesIn(opened);
@@ -37,7 +37,7 @@ export const unlockStore = (directory: string, unlock: Unlock): Promise<string[]
 
 /** Locks the same for another audience. Returns its places. Throws PKI when what locks it now is not opened. */
 export const rekeyStore = (directory: string, unlock: Unlock, audience: Audience): Promise<string[]> =>
-  guarded(directory, async () => {
+  changing(directory, async () => {
     const { opened } = await openedFiles(directory, unlock);
     const readable = await readableFiles(directory);
     const all = [...opened, ...readable];

@@ -1,8 +1,8 @@
 import type { CertificateName, CertSpec, KeyPairSpec, StoredCertificate } from '../model/pki.ts';
 import { Secret } from '../model/secret.ts';
 import { describeKeyPair } from './certificate.ts';
-import { describeChain, readChain } from './chain.ts';
 import { issueCertificate, type Issuer, issuerFrom } from './issue.ts';
+import { describeIssued } from './issued.ts';
 import type { NewFile } from './journal.ts';
 import { newKeyPair, privatePem } from './keys.ts';
 import { placesOf } from './layout.ts';
@@ -50,7 +50,7 @@ export async function makeCertificates(
       // Keys of other authorities go to hosts.
       const isLocked = lock !== null && spec.isAuthority && spec.ca === undefined;
       files.push(isLocked ? await lockedFile(lock, keyFile) : keyFile);
-      const described = describeChain(spec.name, readChain(publicPem), { publicPem, keyPem });
+      const described = describeIssued(spec, issuer, { publicPem, keyPem });
       stored.push(isLocked ? { ...described, keySha256: '' } : described);
       if (spec.isAuthority) issuers.set(spec.name, issuerFrom(spec.name, publicPem, keys.privateKey));
     }

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { KbinError } from '../errors.ts';
-import { guarded } from './access.ts';
+import { changing } from './access.ts';
 import type { BackupPlaces } from './backup.ts';
 import { type Backup, type BackupFile, LEDGER, PKI } from './backupFormat.ts';
 import { finishPending, sync } from './journal.ts';
@@ -46,7 +46,7 @@ export interface Restored {
  * belong together, and REFUSED where another cluster's store is, or something that is newer.
  */
 export const restore = (backup: Backup, places: BackupPlaces, { isForced, now }: RestoreOptions): Promise<Restored> =>
-  guarded(places.pki, async () => {
+  changing(places.pki, async () => {
     mkdirSync(dirname(places.pki), { recursive: true, mode: 0o700 });
     const folder = dirname(realPlace(places.pki));
     removeStale(folder, now);

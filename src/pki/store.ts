@@ -1,6 +1,6 @@
 import type { CertSpec, KeyPairSpec, StoredCertificate } from '../model/pki.ts';
 import type { Pki } from '../model/ports.ts';
-import { guarded } from './access.ts';
+import { changing, guarded } from './access.ts';
 import { clusterIdOf } from './clusterId.ts';
 import { issueEncryption, listEncryption, storedEncryption } from './encryptionStore.ts';
 import { beginRotation, distrust, endRotation, promote, readRotations } from './generations.ts';
@@ -22,7 +22,7 @@ export function openPkiStore(directory: string, { unlock }: { unlock?: Unlock } 
   let last: Promise<unknown> = Promise.resolve();
   // One after another: an authority that one call issues is there for the next.
   const exclusively = <T>(work: () => Promise<T>): Promise<T> => {
-    const result = last.then(() => guarded(directory, work));
+    const result = last.then(() => changing(directory, work));
     last = result.catch(() => undefined);
     return result;
   };

@@ -1,8 +1,13 @@
-import type { Command } from '../command.ts';
-import { MAINTAIN } from './maintain.ts';
-import { restore } from './restore.ts';
-import { snapshot } from './snapshot.ts';
-import { status } from './status.ts';
+import type { Entry } from '../entry.ts';
+import { MAINTAIN_WORDS } from './words.ts';
 
 /** Commands of `kbin etcd`, in the order of --help. */
-export const ETCD: readonly Command[] = [status, snapshot, restore, ...MAINTAIN];
+export const ETCD: readonly Entry[] = [
+  { words: 'etcd status', load: async () => (await import('./status.ts')).status },
+  { words: 'etcd snapshot', load: async () => (await import('./snapshot.ts')).snapshot },
+  { words: 'etcd restore', load: async () => (await import('./restore.ts')).restore },
+  ...MAINTAIN_WORDS.map((word) => ({
+    words: `etcd ${word}`,
+    load: async () => (await import('./maintain.ts')).MAINTAIN[word],
+  })),
+];

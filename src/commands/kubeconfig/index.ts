@@ -1,7 +1,8 @@
-import type { Command } from '../command.ts';
-import { admin } from './admin.ts';
-import { issue } from './issue.ts';
-import { listIssued } from './list.ts';
+import type { Entry } from '../entry.ts';
 
 /** Commands of `kbin kubeconfig`, in the order of --help. */
-export const KUBECONFIG: readonly Command[] = [admin, issue, listIssued];
+export const KUBECONFIG: readonly Entry[] = [
+  { words: 'kubeconfig', load: async () => (await import('./admin.ts')).admin },
+  { words: 'kubeconfig issue', load: async () => (await import('./issue.ts')).issue },
+  { words: 'kubeconfig list', load: async () => (await import('./list.ts')).listIssued },
+];

@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { KbinError } from '../../errors.ts';
 import { isSignedBy, type CertificateName, type StoredCertificate } from '../../model/pki.ts';
 import { Secret } from '../../model/secret.ts';
-import { guarded } from '../access.ts';
+import { changing } from '../access.ts';
 import type { CatalogRow } from '../catalogRow.ts';
 import { type NewFile, writeTogether } from '../journal.ts';
 import { parsePrivateKey, privatePem } from '../keys.ts';
@@ -93,7 +93,7 @@ export function adopt(
   given: readonly GivenAuthority[],
   others: readonly NewFile[] = [],
 ): Promise<void> {
-  return guarded(directory, async () => {
+  return changing(directory, async () => {
     const lock = readLock(directory);
     // The key of an authority below another one goes to hosts.
     const staysHere = (name: CertificateName): boolean => rows.find((row) => row.name === name)?.ca === undefined;

@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CertificateName, CertSpec } from '../../model/pki.ts';
 import { Secret } from '../../model/secret.ts';
-import { guarded } from '../access.ts';
+import { changing, guarded } from '../access.ts';
 import { sha256Hex, USAGE_OIDS } from '../certificate.ts';
 import { certificateRequest } from '../csr.ts';
 import * as der from '../der.ts';
@@ -40,7 +40,7 @@ export interface CertificateRequestText {
  * that what is being signed already does not lose its key. Throws PKI for a store that cannot be read or written.
  */
 export function requestCertificates(directory: string, specs: readonly CertSpec[]): Promise<CertificateRequestText[]> {
-  return guarded(directory, async () => {
+  return changing(directory, async () => {
     await finishPending(directory);
     const made = await Promise.all(specs.map((spec) => requestOf(directory, spec)));
     const files = made.flatMap(({ file }) => file ?? []);

@@ -1,6 +1,6 @@
 import type { CertificateName, CertSpec, StoredCertificate } from '../../model/pki.ts';
 import { Secret } from '../../model/secret.ts';
-import { guarded } from '../access.ts';
+import { changing } from '../access.ts';
 import { recordText } from '../authorityRecord.ts';
 import { readCertificate, sha256Hex } from '../certificate.ts';
 import { describeChain, readChain } from '../chain.ts';
@@ -132,7 +132,7 @@ function filesOf(candidate: Candidate, verdict: Verdict, { key }: PendingRequest
 
 /** Gives these certificates their places, with their keys, all or none; their requests wait no more. */
 export function placeSigned(directory: string, accepted: readonly Accepted[]): Promise<void> {
-  return guarded(directory, () =>
+  return changing(directory, () =>
     writeTogether(
       directory,
       accepted.flatMap(({ files }) => files),

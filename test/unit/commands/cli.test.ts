@@ -1,5 +1,6 @@
 import { jest } from '@jest/globals';
 import type { Arguments, Command, Option } from '../../../src/commands/command.ts';
+import { wordsOf } from '../../../src/commands/tree.ts';
 import { printed } from './printed.ts';
 
 const ran: { usage: string; args: Arguments }[] = [];
@@ -14,15 +15,17 @@ const command = (usage: string, options: Record<string, Option> = {}): Command =
 });
 
 const text = (describe: string): Option => ({ type: 'string', describe });
+const COMMANDS = [
+  command('kubeconfig', { output: text('file to write') }),
+  command('kubeconfig issue <name>', { group: text('group'), merge: text('file') }),
+  command('kubeconfig list'),
+  command('cache import <folder>'),
+  command('cache list'),
+  command('exec [command..]'),
+];
+
 jest.unstable_mockModule('../../../src/commands/index.ts', () => ({
-  COMMANDS: [
-    command('kubeconfig', { output: text('file to write') }),
-    command('kubeconfig issue <name>', { group: text('group'), merge: text('file') }),
-    command('kubeconfig list'),
-    command('cache import <folder>'),
-    command('cache list'),
-    command('exec [command..]'),
-  ],
+  ENTRIES: COMMANDS.map((one) => ({ words: wordsOf(one).join(' '), load: () => Promise.resolve(one) })),
 }));
 
 beforeEach(() => ran.splice(0));

@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { COMMANDS } from '../../../src/commands/index.ts';
+import { loadAll } from '../../../src/commands/entry.ts';
+import { ENTRIES } from '../../../src/commands/index.ts';
+
+const COMMANDS = await loadAll(ENTRIES);
 
 async function script(shell: string): Promise<string> {
   const completion = COMMANDS.find((command) => command.usage.startsWith('completion'));

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { load } from 'js-yaml';
+import { loadAll } from '../../../src/commands/entry.ts';
 import { KUBECONFIG } from '../../../src/commands/kubeconfig/index.ts';
 import { KbinError } from '../../../src/errors.ts';
 import type { CertSpec } from '../../../src/model/pki.ts';
@@ -33,8 +34,9 @@ afterAll(() => {
   rmSync(home, { recursive: true, force: true });
 });
 
+const commands = await loadAll(KUBECONFIG);
 const run = (usage: string, args: Record<string, unknown> = {}) =>
-  printed(async () => KUBECONFIG.find((command) => command.usage === usage)?.run({ inventory, ...args }));
+  printed(async () => commands.find((command) => command.usage === usage)?.run({ inventory, ...args }));
 const admin = (args: Record<string, unknown> = {}) => run('kubeconfig', args);
 const issue = (name: string, args: Record<string, unknown> = {}) => run('kubeconfig issue <name>', { name, ...args });
 const listed = async () => JSON.parse((await run('kubeconfig list', { json: true })).out) as Record<string, unknown>[];

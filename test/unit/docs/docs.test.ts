@@ -1,8 +1,11 @@
 import { readdirSync, readFileSync, existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { COMMANDS } from '../../../src/commands/index.ts';
+import { loadAll } from '../../../src/commands/entry.ts';
+import { ENTRIES } from '../../../src/commands/index.ts';
 import { EXIT_CODES } from '../../../src/errors.ts';
 import { packageRoot } from '../../../src/paths.ts';
+
+const COMMANDS = await loadAll(ENTRIES);
 
 const root = packageRoot();
 const text = (file: string): string => readFileSync(join(root, file), 'utf8');

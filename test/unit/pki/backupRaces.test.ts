@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import { ABOUT, contents, opened, placesIn } from './backupSamples.ts';
 import { newKeys } from './lockSamples.ts';
-import { authority, leaf, NOW, temporaryDirectory } from './samples.ts';
+import { authority, leaf, leaveDead, NOW, temporaryDirectory } from './samples.ts';
 
 /** How many changes of the disk still succeed; the process is dead from then on. */
 let changesLeft = Infinity;
@@ -62,6 +62,7 @@ test('killed at any change, the store is the old one, the new one or none, and t
       (error: unknown) => String(error) === 'Error: killed',
     );
     changesLeft = Infinity;
+    leaveDead(`${placesIn(folder).pki}.lock`);
     const { pki } = placesIn(folder);
     const asides = readdirSync(folder).filter((name) => name.startsWith('pki.before-'));
     const state = !existsSync(pki) ? 'none' : contents(pki)['ca.key'] === wanted['pki/ca.key'] ? 'new' : 'old';

@@ -1,4 +1,4 @@
-import { elementsIn, integer, readElement, text, toDer } from '../../../src/pki/der.ts';
+import { elementsIn, integer, readElement, readTime, text, time, toDer } from '../../../src/pki/der.ts';
 
 test.each([
   ['00', '020100'],
@@ -38,4 +38,18 @@ test('elements are read one behind the other, with long lengths', () => {
     [4, 256],
   ]);
   expect(elements[2]?.whole).toEqual(long);
+});
+
+test.each([
+  '1950-01-01T00:00:00Z',
+  '1999-12-31T23:59:59Z',
+  '2049-12-31T23:59:59Z',
+  '2050-01-01T00:00:00Z',
+  '9999-12-31T23:59:59Z',
+])('the time %s is read as it was written', (moment) => {
+  expect(readTime(readElement(toDer(time(Date.parse(moment) + 999))))).toBe(Date.parse(moment));
+});
+
+test('a time of another form is none', () => {
+  expect(readTime({ tag: 0x17, contents: Buffer.from('2611201200Z'), whole: Buffer.alloc(0) })).toBeNaN();
 });

@@ -5,7 +5,7 @@ import { jest } from '@jest/globals';
 import { ENCRYPTION, type Encryption } from '../../../src/model/encryption.ts';
 import type { StoredCertificate } from '../../../src/model/pki.ts';
 import type { Pki } from '../../../src/model/ports.ts';
-import { authority, leaf, NOW, temporaryDirectory } from './samples.ts';
+import { authority, leaf, leaveDead, NOW, temporaryDirectory } from './samples.ts';
 
 /** How many changes of the disk still succeed; the process is dead from then on. */
 let changesLeft = Infinity;
@@ -64,6 +64,7 @@ async function killedEverywhere(
       (error: unknown) => String(error) === 'Error: killed',
     );
     changesLeft = Infinity;
+    leaveDead(`${directory}.lock`);
     await check(directory);
     if (!isKilled) return after;
   }
@@ -215,6 +216,7 @@ test('an authority that came between commit and place is kept, and what would re
   changesLeft = 12;
   await expect(openPkiStore(directory).issueAll(SPECS, NOW)).rejects.toThrow('killed');
   changesLeft = Infinity;
+  leaveDead(`${directory}.lock`);
   expect(readdirSync(directory)).toEqual(['.pending']);
   for (const file of ['ca.crt', 'ca.key']) linkSync(join(other, file), join(directory, file));
   const kept = readFileSync(join(directory, 'ca.crt'), 'utf8');

@@ -3,7 +3,7 @@ import * as realFs from 'node:fs';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import { answering, newKeys, passphrase, ROOTS, SPECS } from './lockSamples.ts';
-import { leaf, NOW, temporaryDirectory } from './samples.ts';
+import { leaf, leaveDead, NOW, temporaryDirectory } from './samples.ts';
 
 /** How many changes of the disk still succeed; the process is dead from then on. */
 let changesLeft = Infinity;
@@ -52,6 +52,7 @@ async function killedEverywhere(
       (error: unknown) => String(error) === 'Error: killed',
     );
     changesLeft = Infinity;
+    leaveDead(`${directory}.lock`);
     outcomes.add(await check(directory));
     if (!isKilled) return outcomes;
   }

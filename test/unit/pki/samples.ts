@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import type { Host, Inventory, Role } from '../../../src/model/inventory.ts';
@@ -91,6 +91,14 @@ export function temporaryDirectory(): string {
   const path = mkdtempSync(join(tmpdir(), 'kbin-pki-'));
   afterAll(() => rmSync(path, { recursive: true, force: true }));
   return path;
+}
+
+/** Process ids end below this number (proc(5), pid_max). */
+export const DEAD = 4_194_999;
+
+/** A test that plays a killed process is alive itself: its lock becomes that of a process that is not. */
+export function leaveDead(lock: string): void {
+  if (existsSync(lock)) writeFileSync(lock, `${DEAD} ${hostname()}`);
 }
 
 const isOpensslHere = spawnSync('openssl', ['version']).status === 0;
