@@ -30,7 +30,7 @@ const pathOf = (resource: string, item: JsonObject): string =>
  */
 export async function restartWorkloads(
   api: Pick<Api, 'list' | 'mergePatch'>,
-  rotation: Rotation,
+  rotation: Pick<Rotation, 'startedAt'>,
   isEverywhere: boolean,
 ): Promise<string[]> {
   const found = await Promise.all(

@@ -2,7 +2,7 @@ import type { Connections } from '../engine/apiClient.ts';
 import { fanOut } from '../engine/fanOut.ts';
 import type { Engine } from '../engine/engine.ts';
 import { KbinError } from '../errors.ts';
-import type { HostName } from '../model/inventory.ts';
+import { hostsWith, type HostName } from '../model/inventory.ts';
 import type { Command, Output } from '../model/ports.ts';
 
 /** What procedures of etcd have in hand. */
@@ -12,6 +12,10 @@ export interface EtcdGround {
   /** Tells the operator what is done. */
   tell: (line: string) => void;
 }
+
+/** Hosts of a role. */
+export const namesOf = ({ inventory }: Engine, role: 'etcd' | 'control-plane'): HostName[] =>
+  hostsWith(inventory, role).map(({ name }) => name);
 
 /** Runs one script on a host. Throws STEP with its last words when it fails, and the connection's errors. */
 export async function runOn({ fleet }: EtcdGround, host: HostName, command: Command): Promise<Output> {

@@ -128,16 +128,19 @@ export const stopUnitsScript = (units: readonly string[]): string =>
   `),
   ].join('\n');
 
-/** Starts units for good. `--no-block`: a member of etcd is ready only when the others are. */
-export const startUnitsScript = (units: readonly string[], verb: 'start' | 'restart'): string =>
+/**
+ * Starts units for good. `queue` does not wait: a member of etcd is ready only when the others are. `restart` does, since
+ * the old process goes on answering for a while and a gate would take it for the new one.
+ */
+export const startUnitsScript = (units: readonly string[], how: 'queue' | 'restart'): string =>
   [
     PRELUDE,
     compact(`
     exec 3>&1 1>&2
     set -- ${shellWords(units.map(unitName))}
-    systemctl enable --no-reload -- "$@" || exit ${EXITS.failed}
+    systemctl enable -- "$@" || exit ${EXITS.failed}
     systemctl reset-failed -- "$@" 2>/dev/null
-    systemctl ${verb} --no-block -- "$@" || exit ${EXITS.failed}
+    systemctl ${how === 'queue' ? 'start --no-block' : 'restart'} -- "$@" || exit ${EXITS.failed}
     echo started >&3
   `),
   ].join('\n');
