@@ -23,7 +23,7 @@ export const hasAudience = (args: Arguments): boolean => list(args, 'recipient')
 /** Throws USAGE unless the options name recipients, or a passphrase that can be had. */
 export async function audienceOf(args: Arguments, asking: Asking): Promise<Audience> {
   const recipients = [...new Set(list(args, 'recipient').map((recipient) => recipient.trim()))];
-  if ((recipients.length > 0) === flag(args, 'passphrase'))
+  if (recipients.length > 0 === flag(args, 'passphrase'))
     throw new KbinError(
       'USAGE',
       recipients.length > 0 ? '--recipient and --passphrase exclude each other' : 'nothing says who is to open it',

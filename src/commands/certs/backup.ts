@@ -36,5 +36,6 @@ export const backup: Command = {
 
 /** Before anything is asked; a backup never takes the place of another one. */
 function refuseExisting(file: string): void {
-  if (existsSync(file)) throw new KbinError('USAGE', `${file} is already there`, { hint: 'Name a new file. Nothing was written.' });
+  if (existsSync(file))
+    throw new KbinError('USAGE', `${file} is already there`, { hint: 'Name a new file. Nothing was written.' });
 }

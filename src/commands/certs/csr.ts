@@ -17,7 +17,12 @@ export const csr: Command = {
   describe: 'requests for certificates whose authority signs elsewhere; their keys stay in the store',
   options: {
     ...INVENTORY_OPTION,
-    output: { type: 'string', alias: 'o', describe: 'directory to write NAME.csr and requests.json to', required: true },
+    output: {
+      type: 'string',
+      alias: 'o',
+      describe: 'directory to write NAME.csr and requests.json to',
+      required: true,
+    },
     name: {
       type: 'array',
       describe: 'these: rows or NAME@HOST, with * and ?; repeatable. Without: what is missing, due or changed',
@@ -81,10 +86,12 @@ const USAGES = { server: 'server auth', client: 'client auth' } as const;
 
 /** One file a request, and what all of them ask for, for whoever signs by a program. */
 function filesIn(folder: string, { store, specs, requests }: Requested) {
-  const asked = specs.map(({ name, ca, isAuthority, commonName, organizations, dnsNames, ipAddresses, usages, days }) => ({
-    ...{ name, file: `${name}.csr`, authority: ca, isAuthority, commonName, organizations, dnsNames, ipAddresses },
-    ...{ usages: isAuthority ? ['cert sign'] : usages.map((usage) => USAGES[usage]), days },
-  }));
+  const asked = specs.map(
+    ({ name, ca, isAuthority, commonName, organizations, dnsNames, ipAddresses, usages, days }) => ({
+      ...{ name, file: `${name}.csr`, authority: ca, isAuthority, commonName, organizations, dnsNames, ipAddresses },
+      ...{ usages: isAuthority ? ['cert sign'] : usages.map((usage) => USAGES[usage]), days },
+    }),
+  );
   const manifest = `${JSON.stringify({ cluster: store.inventory.cluster, requests: asked }, null, 1)}\n`;
   return [
     ...requests.map(({ name, pem }) => ({ path: join(folder, `${name}.csr`), body: pem, mode: 0o644 })),

@@ -93,7 +93,8 @@ function filesOf({ base, withRequest, pkcs12: bundle }: Target, made: Made): Out
 function bundleOf({ generated, authority, request, password }: Made): Buffer {
   const { privateKey: key, certificate } = generated;
   const { commonName, altNames } = request;
-  const friendlyName = commonName === '' ? ([...altNames.dns, ...altNames.ip, ...altNames.email, ...altNames.uri][0] ?? '') : commonName;
+  const friendlyName =
+    commonName === '' ? ([...altNames.dns, ...altNames.ip, ...altNames.email, ...altNames.uri][0] ?? '') : commonName;
   const chain = authority === null ? [] : [authority.pem];
   return pkcs12({ key, certificate, chain, friendlyName }, password ?? new Secret(''));
 }

@@ -30,7 +30,10 @@ export function sourceOf(args: Arguments): Source {
   if (isNew) {
     const idle = ['config', 'profile', 'hostname'].find((option) => text(args, option) !== undefined);
     if (idle !== undefined)
-      throw usage(`--${idle} has no meaning with --initca`, 'A new authority is what its request says, in "ca" and "hosts".');
+      throw usage(
+        `--${idle} has no meaning with --initca`,
+        'A new authority is what its request says, in "ca" and "hosts".',
+      );
     return { kind: 'new', keyFile: caKey };
   }
   if (ca !== undefined) {

@@ -16,7 +16,9 @@ export async function readTexts(
   const [file = '', config, name] = ['file', 'config', 'profile'].map((option) => text(args, option));
   if (name !== undefined && config === undefined)
     throw new KbinError('USAGE', '--profile needs --config', { hint: 'Name the file that has the signing profiles.' });
-  const hosts = text(args, 'hostname')?.split(',').map((host) => host.trim());
+  const hosts = text(args, 'hostname')
+    ?.split(',')
+    .map((host) => host.trim());
   const commonName = text(args, 'cn');
   const faults = new Faults();
   const request = parseRequest(await readInput(file), { file: nameOf(file), isAuthority, commonName, hosts }, faults);

@@ -12,7 +12,9 @@ export const importCertificates: Command = {
   describe: 'certificates that others signed, an authority of your own, or the PKI of a kubeadm cluster',
   options: {
     ...INVENTORY_OPTION,
-    authority: named('make this the authority of a cluster that has none yet: ca, etcd-ca, front-proxy-ca, kubelet-signer'),
+    authority: named(
+      'make this the authority of a cluster that has none yet: ca, etcd-ca, front-proxy-ca, kubelet-signer',
+    ),
     cert: named('its certificate, PEM'),
     key: named('its key, PEM; without, it signs elsewhere (kbin certs csr)'),
     chain: named('certificates above it up to the root, when it does not sign itself'),

@@ -17,7 +17,10 @@ export async function importAuthority(store: OutsideStore, args: Arguments): Pro
   checkVacancy(store, [name]);
   const given = givenAuthority(await authorityFilesOf(args), authorityWish(name, store));
   if ('faults' in given)
-    throw faultsError(given.faults, 'Give the certificate of an authority that may sign this, its own key, and with --chain those above it.');
+    throw faultsError(
+      given.faults,
+      'Give the certificate of an authority that may sign this, its own key, and with --chain those above it.',
+    );
   checkDependents(store, given);
   await adopt(store, [given]);
   given.notes.forEach(warn);
@@ -29,7 +32,9 @@ export async function importAuthority(store: OutsideStore, args: Arguments): Pro
 export async function authorityFilesOf(args: Arguments): Promise<AuthorityFiles> {
   const [certificate, key, chain] = [text(args, 'cert'), text(args, 'key'), text(args, 'chain')];
   if (certificate === undefined)
-    throw new KbinError('USAGE', 'the certificate of the authority is missing: --cert', { hint: 'Name the file with the certificate of the authority.' });
+    throw new KbinError('USAGE', 'the certificate of the authority is missing: --cert', {
+      hint: 'Name the file with the certificate of the authority.',
+    });
   return {
     certificate: { label: certificate, text: await readInput(certificate) },
     ...(key === undefined ? {} : { key: { label: key, text: await readSecret(key) } }),
@@ -37,7 +42,10 @@ export async function authorityFilesOf(args: Arguments): Promise<AuthorityFiles>
   };
 }
 
-function toldOf({ inventory: { cluster }, inventoryFile }: OutsideStore, { name, read, key, above }: GivenAuthority): string[] {
+function toldOf(
+  { inventory: { cluster }, inventoryFile }: OutsideStore,
+  { name, read, key, above }: GivenAuthority,
+): string[] {
   const end = new Date(read.x509.validTo).toISOString().slice(0, 10);
   const below = above.length === 0 ? '' : `, below ${above.length === 1 ? 'its root' : `${above.length} others`}`;
   return [

@@ -16,13 +16,21 @@ export async function importKubeadm(store: OutsideStore, directory: string): Pro
   // kubeadm has none for the certificates that kubelets renew: there the cluster's CA signs them itself.
   const names = authorityNames(store).filter((name) => name !== 'kubelet-signer');
   checkVacancy(store, [...names, 'sa']);
-  const found = kubeadmDirectory(readBelow(directory), names.map((name) => authorityWish(name, store)));
+  const found = kubeadmDirectory(
+    readBelow(directory),
+    names.map((name) => authorityWish(name, store)),
+  );
   if ('faults' in found)
-    throw faultsError(found.faults, `The files are below ${directory}: it must be a whole copy of /etc/kubernetes/pki of a control plane.`);
+    throw faultsError(
+      found.faults,
+      `The files are below ${directory}: it must be a whole copy of /etc/kubernetes/pki of a control plane.`,
+    );
   for (const given of found.authorities) checkDependents(store, given);
   await adopt(store, found.authorities, found.serviceAccount);
   found.authorities.flatMap(({ notes }) => notes).forEach(warn);
-  say(`Cluster ${store.inventory.cluster} has ${[...names, 'sa'].join(', ')} of ${directory}. kbin deploy issues everything else.`);
+  say(
+    `Cluster ${store.inventory.cluster} has ${[...names, 'sa'].join(', ')} of ${directory}. kbin deploy issues everything else.`,
+  );
   return 0;
 }
 

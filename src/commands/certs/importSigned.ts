@@ -24,7 +24,8 @@ export async function importSigned(store: OutsideStore, paths: readonly string[]
   if (known.length > 0) say(`In the store already: ${summary(known)}.`);
   const waiting = pending.size - accepted.length;
   const left = waiting === 0 ? '' : ` ${waiting} ${waiting === 1 ? 'request waits' : 'requests wait'} still.`;
-  if (accepted.length > 0) say(`Imported: ${summary(accepted.map(({ name }) => name))}.${left} kbin deploy brings them to the hosts.`);
+  if (accepted.length > 0)
+    say(`Imported: ${summary(accepted.map(({ name }) => name))}.${left} kbin deploy brings them to the hosts.`);
   return 0;
 }
 

@@ -8,7 +8,16 @@ import { endingWithin } from '../../pki/report/report.ts';
 import { certificateLines } from '../../ui/certificateTable.ts';
 import { certificatesJson, certificatesMetrics } from '../../ui/certificateTexts.ts';
 import { Warnings } from '../../ui/warnings.ts';
-import { flag, INVENTORY_OPTION, LIMIT_OPTIONS, number, text, type Arguments, type Command, type Option } from '../command.ts';
+import {
+  flag,
+  INVENTORY_OPTION,
+  LIMIT_OPTIONS,
+  number,
+  text,
+  type Arguments,
+  type Command,
+  type Option,
+} from '../command.ts';
 import { ledgerFile } from '../kubeconfig/cluster.ts';
 import { lifetimeOf } from '../kubeconfig/lifetime.ts';
 import { chosenHosts } from '../run.ts';

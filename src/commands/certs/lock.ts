@@ -6,7 +6,8 @@ import { INVENTORY_OPTION, text, type Arguments, type Command } from '../command
 import { IDENTITY_OPTION, identityFileOf, PASSPHRASE_VARIABLE, readIdentity, takenPassphrase } from '../unlock.ts';
 import { AUDIENCE_OPTIONS, audienceOf, hasAudience } from './audience.ts';
 
-const NOBODY_ELSE = 'Without it nothing can be issued from now on, and nobody can bring it back: keep a copy elsewhere.';
+const NOBODY_ELSE =
+  'Without it nothing can be issued from now on, and nobody can bring it back: keep a copy elsewhere.';
 
 export const lock: Command = {
   usage: 'certs lock',

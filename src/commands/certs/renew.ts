@@ -19,7 +19,10 @@ interface Choice {
  * Certificates that are renewed: no authority, and with a limit only those of its hosts.
  * @throws KbinError USAGE for a pattern that fits none.
  */
-export function renewedNames({ inventory, rows }: Pick<Engine, 'inventory' | 'rows'>, choice: Choice): Set<CertificateName> {
+export function renewedNames(
+  { inventory, rows }: Pick<Engine, 'inventory' | 'rows'>,
+  choice: Choice,
+): Set<CertificateName> {
   const leaves = certificateSpecs(inventory, rows).certificates.filter(({ isAuthority }) => !isAuthority);
   const isNamed = (name: CertificateName, pattern: string): boolean =>
     globOf(pattern).test(name) || globOf(pattern).test(name.split('@')[0] ?? '');

@@ -4,7 +4,16 @@ import { rotate, rotationUnderWay } from '../../engine/rotation.ts';
 import { storedResources, storedText } from '../../engine/storedObjects.ts';
 import { ENCRYPTION } from '../../model/encryption.ts';
 import type { CertificateName, RotationStage } from '../../model/pki.ts';
-import { FLEET_OPTIONS, INVENTORY_OPTION, flag, number, text, type Arguments, type Command, type Option } from '../command.ts';
+import {
+  FLEET_OPTIONS,
+  INVENTORY_OPTION,
+  flag,
+  number,
+  text,
+  type Arguments,
+  type Command,
+  type Option,
+} from '../command.ts';
 import { assertWanted } from '../deploy.ts';
 import { withRun, type RunSession } from '../run.ts';
 import { IDENTITY_OPTION } from '../unlock.ts';
@@ -105,14 +114,15 @@ export const rotateCa: Command = {
       default: false,
     },
     ca: { type: 'string', describe: 'which', required: true, choices: Object.keys(AUTHORITIES) },
-    cert: { type: 'string', describe: 'certificate of an authority of your own that takes its place, PEM; kbin makes one without' },
+    cert: {
+      type: 'string',
+      describe: 'certificate of an authority of your own that takes its place, PEM; kbin makes one without',
+    },
     key: { type: 'string', describe: 'its key, PEM' },
     chain: { type: 'string', describe: 'certificates above it up to the root, when it does not sign itself' },
   },
   run: (args) =>
-    withRun(args, 'certs rotate-ca', (session) =>
-      rotateIn(session, AUTHORITIES[text(args, 'ca') ?? ''] ?? '', args),
-    ),
+    withRun(args, 'certs rotate-ca', (session) => rotateIn(session, AUTHORITIES[text(args, 'ca') ?? ''] ?? '', args)),
 };
 
 export const rotateSa: Command = {
@@ -132,7 +142,11 @@ export const rotateEncryption: Command = {
       describe: 'stop after this stage; all of them without',
       choices: STAGES.map((stage) => stageWord(ENCRYPTION, stage)),
     },
-    status: { type: 'boolean', describe: 'only say how far it is, and under what etcd has each object', default: false },
+    status: {
+      type: 'boolean',
+      describe: 'only say how far it is, and under what etcd has each object',
+      default: false,
+    },
   },
   run: (args) => withRun(args, 'certs rotate-encryption', (session) => rotateIn(session, ENCRYPTION, args)),
 };

@@ -30,7 +30,8 @@ export async function givenNext(
     await authorityFilesOf(args),
     authorityWish(name, { inventory, rows, stored: {}, now: clock.now() }),
   );
-  if ('faults' in given) throw faultsError(given.faults, 'Give the certificate of an authority that may sign this, and its own key.');
+  if ('faults' in given)
+    throw faultsError(given.faults, 'Give the certificate of an authority that may sign this, and its own key.');
   if (sha256Hex(given.read.spki) === stored?.spkiSha256 && stored.pem !== given.pem)
     throw new KbinError('PKI', `${cert} has the key that ${name} has now`, {
       hint: 'A rotation is to another key: only then what the old one signed can be told from the rest. Nothing was written.',

@@ -34,7 +34,10 @@ const EVIL = item('csr-evil', '10.0.0.1');
 const LEFT = 'Left csr-evil of w-1 asks for 10.0.0.1, which the inventory does not give the host';
 
 /** A session over an API that answers each look with the next of these; `null` is no answer. */
-function sessionOf(looks: (JsonObject[] | null)[], kubeletServing: Inventory['certificates']['kubeletServing'] = 'kubelet') {
+function sessionOf(
+  looks: (JsonObject[] | null)[],
+  kubeletServing: Inventory['certificates']['kubeletServing'] = 'kubelet',
+) {
   const printed: string[] = [];
   const events: Event[] = [];
   const interrupt = new AbortController();

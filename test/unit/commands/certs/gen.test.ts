@@ -74,7 +74,13 @@ test('the request may come from standard input', async () => {
 
 test('hosts and common name of the command line go before the request’s', async () => {
   const signer = await newAuthority();
-  await run({ file: file('web.json', request), ...signer, hostname: 'a.example, 10.0.0.2', cn: 'other', output: at('web') });
+  await run({
+    file: file('web.json', request),
+    ...signer,
+    hostname: 'a.example, 10.0.0.2',
+    cn: 'other',
+    output: at('web'),
+  });
   expect(certificateAt('web.pem').subject).toBe('CN=other');
   expect(certificateAt('web.pem').subjectAltName).toBe('DNS:a.example, IP Address:10.0.0.2');
 });
@@ -186,7 +192,11 @@ test.each<[string, Arguments, string]>([
   ['a profile without a configuration', { ca: 'x', 'ca-key': 'y', profile: 'p' }, '--profile needs --config'],
   ['a request without a name', { initca: true, csr: true }, '--csr needs -o'],
   ['a password for nothing', { initca: true, 'password-env': 'X' }, '--password-env needs --pkcs12'],
-  ['an empty password', { initca: true, pkcs12: 'x.p12', 'password-env': 'NO_SUCH_VARIABLE' }, 'NO_SUCH_VARIABLE is empty'],
+  [
+    'an empty password',
+    { initca: true, pkcs12: 'x.p12', 'password-env': 'NO_SUCH_VARIABLE' },
+    'NO_SUCH_VARIABLE is empty',
+  ],
   ['no terminal to ask on', { initca: true, pkcs12: 'x.p12' }, 'no password was typed'],
   ['a request that is not there', { initca: true, file: '/no/such.json' }, '/no/such.json cannot be read'],
   ['a configuration that is not there', { ca: 'x', 'ca-key': 'y', config: '/no/such' }, '/no/such cannot be read'],

@@ -75,7 +75,14 @@ test('a table for people, with what ends within the time', async () => {
 });
 
 test('asks the hosts of --limit, and takes the kubeconfigs that were handed out', async () => {
-  const issued = { name: 'alice', groups: [], serial: 'A', fingerprint: '', authorityKeyId: '', issuedAt: '2026-01-01' };
+  const issued = {
+    name: 'alice',
+    groups: [],
+    serial: 'A',
+    fingerprint: '',
+    authorityKeyId: '',
+    issuedAt: '2026-01-01',
+  };
   const kubeconfigs = [{ ...issued, expires: '2030-01-01' }];
   writeFileSync(join(cluster, 'kubeconfigs.json'), JSON.stringify({ version: 1, kubeconfigs }));
   await run();

@@ -1,4 +1,14 @@
-import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -9,7 +19,6 @@ import type { Encryption } from '../../../../src/model/encryption.ts';
 import { authority } from '../../pki/samples.ts';
 import type { Keys } from '../../pki/lockSamples.ts';
 import { printed } from '../printed.ts';
-
 
 /** scrypt at its lowest cost: a real passphrase takes seconds each time. */
 class QuickEncrypter extends age.Encrypter {
@@ -56,7 +65,10 @@ afterEach(() => {
 
 const at = (name: string): string => join(folder, name);
 const run = (command: Command, args: Arguments = {}) => printed(() => command.run({ inventory, ...args }));
-const keyFiles = (): string[] => readdirSync(pki).filter((name) => name.includes('.key')).sort();
+const keyFiles = (): string[] =>
+  readdirSync(pki)
+    .filter((name) => name.includes('.key'))
+    .sort();
 const READABLE = ROOTS.map((name) => `${name}.key`);
 const LOCKED = READABLE.map((name) => `${name}.age`);
 
@@ -111,7 +123,10 @@ test('an old encryption key is locked too, and told by its place', async () => {
   const encryption: Encryption = { provider: 'secretbox', resources: ['secrets'] };
   const store = openPkiStore(pki);
   await store.issueEncryption(encryption, Date.now());
-  const { startedAt } = await store.begin({ name: 'encryption', authorities: [], keyPairs: [], encryption }, Date.now());
+  const { startedAt } = await store.begin(
+    { name: 'encryption', authorities: [], keyPairs: [], encryption },
+    Date.now(),
+  );
   await store.promote('encryption');
   await store.distrust('encryption');
   const keys = await newKeys();

@@ -47,7 +47,9 @@ test('where one cannot be written none is', () => {
   const files = [...two(), { path: at('no/such.p12'), body: 'x', mode: 0o600 }];
   expect(() => writeOutputs(files, false)).toThrow(`nothing can be written to ${at('no')}`);
   mkdirSync(at('folder'));
-  expect(() => writeOutputs([...two(), { path: at('folder'), body: 'x', mode: 0o600 }], false)).toThrow('already there');
+  expect(() => writeOutputs([...two(), { path: at('folder'), body: 'x', mode: 0o600 }], false)).toThrow(
+    'already there',
+  );
   expect(readdirSync(folder)).toEqual(['folder']);
 });
 

@@ -1,4 +1,14 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Arguments, Command } from '../../../../src/commands/command.ts';
@@ -40,7 +50,9 @@ async function deployed(): Promise<{ issues: string[]; awaited: () => string[] }
   const engine = { inventory: await loadInventory(inventory), rows } as unknown as Engine;
   const certificates = await openPkiStore(pki).list();
   const facts = { observedAt: Date.now(), local: { certificates, encryption: {} }, hosts: {} } as unknown as Facts;
-  const issues = certificateIssues(engine, facts).flatMap((issue) => ('certificate' in issue ? [issue.certificate.name] : []));
+  const issues = certificateIssues(engine, facts).flatMap((issue) =>
+    'certificate' in issue ? [issue.certificate.name] : [],
+  );
   return { issues, awaited: () => awaitedCertificates(engine, facts) };
 }
 
@@ -50,31 +62,48 @@ const signAll = (directory: string, ca: Made): void => {
     sign(join(directory, file), ca, file === 'kubelet-signer.csr' ? { extensions: signer } : {});
 };
 
-testWithOpenssl('an outside authority: imported without its key, asked with requests, and nothing is left for kbin', async () => {
-  const ca = make(folder, 'acme');
-  const { out } = await importing({ authority: 'ca', cert: ca.certificate });
-  expect(out).toMatch(/^ca of cluster single is acme, valid until \d{4}-\d\d-\d\d\.\nIts key stays outside\. .*kbin certs csr -i .* -o DIR\n$/);
-  const before = await deployed();
-  expect(before.issues).toEqual(expect.arrayContaining(['etcd-ca', 'front-proxy-ca', 'etcd-server@node-1', 'front-proxy-client@node-1']));
-  expect(before.issues).not.toContain('admin');
-  expect(before.awaited).toThrow('13 certificates have to be signed outside, where the key of ca is');
-  expect((await run(csr, { output: at('out') })).out).toMatch(/^13 requests for ca in .*; requests\.json there says what each asks for\.\n/);
-  const manifest = JSON.parse(textOf(at('out/requests.json'))) as { requests: { name: string; file: string }[] };
-  expect(manifest.requests.map(({ file }) => file).toSorted()).toEqual(readdirSync(at('out')).filter((name) => name.endsWith('.csr')));
-  expect(manifest.requests.find(({ name }) => name === 'admin')).toEqual({
-    ...{ name: 'admin', file: 'admin.csr', authority: 'ca', isAuthority: false, commonName: 'kubernetes-admin' },
-    ...{ organizations: ['kubeadm:cluster-admins'], dnsNames: [], ipAddresses: [], usages: ['client auth'], days: 365 },
-  });
-  signAll(at('out'), ca);
-  const imported = await importing({ files: [at('out')] });
-  expect(imported.out).toMatch(/^Imported: admin, .*super-admin\. kbin deploy brings them to the hosts\.\n$/);
-  const after = await deployed();
-  expect(after.awaited()).toEqual([]);
-  expect(after.issues.some((name) => /admin|apiserver@|kubelet/.test(name))).toBe(false);
-  expect((await run(csr, { output: at('more') })).out).toMatch(/^Nothing has to be signed outside now\./);
-  expect(existsSync(at('more'))).toBe(false);
-  expect((await importing({ files: [at('out')] })).out).toMatch(/^In the store already: admin, /);
-});
+testWithOpenssl(
+  'an outside authority: imported without its key, asked with requests, and nothing is left for kbin',
+  async () => {
+    const ca = make(folder, 'acme');
+    const { out } = await importing({ authority: 'ca', cert: ca.certificate });
+    expect(out).toMatch(
+      /^ca of cluster single is acme, valid until \d{4}-\d\d-\d\d\.\nIts key stays outside\. .*kbin certs csr -i .* -o DIR\n$/,
+    );
+    const before = await deployed();
+    expect(before.issues).toEqual(
+      expect.arrayContaining(['etcd-ca', 'front-proxy-ca', 'etcd-server@node-1', 'front-proxy-client@node-1']),
+    );
+    expect(before.issues).not.toContain('admin');
+    expect(before.awaited).toThrow('13 certificates have to be signed outside, where the key of ca is');
+    expect((await run(csr, { output: at('out') })).out).toMatch(
+      /^13 requests for ca in .*; requests\.json there says what each asks for\.\n/,
+    );
+    const manifest = JSON.parse(textOf(at('out/requests.json'))) as { requests: { name: string; file: string }[] };
+    expect(manifest.requests.map(({ file }) => file).toSorted()).toEqual(
+      readdirSync(at('out')).filter((name) => name.endsWith('.csr')),
+    );
+    expect(manifest.requests.find(({ name }) => name === 'admin')).toEqual({
+      ...{ name: 'admin', file: 'admin.csr', authority: 'ca', isAuthority: false, commonName: 'kubernetes-admin' },
+      ...{
+        organizations: ['kubeadm:cluster-admins'],
+        dnsNames: [],
+        ipAddresses: [],
+        usages: ['client auth'],
+        days: 365,
+      },
+    });
+    signAll(at('out'), ca);
+    const imported = await importing({ files: [at('out')] });
+    expect(imported.out).toMatch(/^Imported: admin, .*super-admin\. kbin deploy brings them to the hosts\.\n$/);
+    const after = await deployed();
+    expect(after.awaited()).toEqual([]);
+    expect(after.issues.some((name) => /admin|apiserver@|kubelet/.test(name))).toBe(false);
+    expect((await run(csr, { output: at('more') })).out).toMatch(/^Nothing has to be signed outside now\./);
+    expect(existsSync(at('more'))).toBe(false);
+    expect((await importing({ files: [at('out')] })).out).toMatch(/^In the store already: admin, /);
+  },
+);
 
 testWithOpenssl('a certificate that is due is told and stops nothing; one that is over stops everything', async () => {
   const ca = make(folder, 'acme');
@@ -86,7 +115,11 @@ testWithOpenssl('a certificate that is due is told and stops nothing; one that i
   const engine = { inventory: await loadInventory(inventory), rows } as unknown as Engine;
   const local = { certificates: await openPkiStore(pki).list(), encryption: {} };
   const awaited = (days: number, renew: ReadonlySet<string> = new Set()) =>
-    awaitedCertificates(engine, { observedAt: Date.now() + days * 86_400_000, local, hosts: {} } as unknown as Facts, renew);
+    awaitedCertificates(
+      engine,
+      { observedAt: Date.now() + days * 86_400_000, local, hosts: {} } as unknown as Facts,
+      renew,
+    );
   expect(awaited(0)).toEqual([]);
   expect(awaited(30)).toEqual([expect.stringMatching(/^admin, signed by ca: expires in 9 days$/)]);
   expect(() => awaited(41)).toThrow('1 certificate has to be signed outside, where the key of ca is');
@@ -102,7 +135,12 @@ testWithOpenssl('--name asks for what nothing is wrong with', async () => {
     message: 'every authority of cluster single has its key here, or kbin makes it',
   });
   await run(csr, { output: at('out'), name: ['apiserver*'] });
-  expect(readdirSync(at('out')).toSorted()).toEqual(['apiserver-etcd-client@node-1.csr', 'apiserver-kubelet-client@node-1.csr', 'apiserver@node-1.csr', 'requests.json']);
+  expect(readdirSync(at('out')).toSorted()).toEqual([
+    'apiserver-etcd-client@node-1.csr',
+    'apiserver-kubelet-client@node-1.csr',
+    'apiserver@node-1.csr',
+    'requests.json',
+  ]);
   await expect(run(csr, { output: at('out'), name: ['nobody'] })).rejects.toMatchObject({ code: 'USAGE' });
   expect(textOf(at('out/requests.json'))).not.toContain('PRIVATE');
 });
@@ -122,7 +160,9 @@ testWithOpenssl('one wrong certificate among many: nothing is written, and every
     evidence: [
       expect.stringMatching(/admin\.crt: admin lacks the extended key usage client$/),
       expect.stringMatching(/admin\.crt: admin has the extended key usage server, which was not asked for$/),
-      expect.stringMatching(/apiserver@node-1\.crt: apiserver@node-1 lacks the subject alternative name node-1, kubernetes\.default, /),
+      expect.stringMatching(
+        /apiserver@node-1\.crt: apiserver@node-1 lacks the subject alternative name node-1, kubernetes\.default, /,
+      ),
     ],
     hint: expect.stringMatching(/Nothing was written\.$/),
   });
@@ -141,7 +181,9 @@ testWithOpenssl('an authority with path length 0 signs, once kubelet-signer has 
   const extensions = ['basicConstraints=critical,CA:TRUE,pathlen:0', ...CA.slice(1)];
   const [ca, signer] = [make(folder, 'acme', { extensions }), make(folder, 'signer', { extensions })];
   const given = { authority: 'ca', cert: ca.certificate, key: ca.key };
-  await expect(importing(given)).rejects.toMatchObject({ message: expect.stringMatching(/has path length 0, and 1 must stand below it \(kubelet-signer/) });
+  await expect(importing(given)).rejects.toMatchObject({
+    message: expect.stringMatching(/has path length 0, and 1 must stand below it \(kubelet-signer/),
+  });
   expect(existsSync(pki)).toBe(false);
   await importing({ authority: 'kubelet-signer', cert: signer.certificate, key: signer.key });
   await importing(given);
@@ -162,19 +204,27 @@ testWithOpenssl('an authority that is there is not replaced, and the way to do t
 
 testWithOpenssl('the PKI of a kubeadm cluster: everything else is issued by kbin', async () => {
   mkdirSync(at('kubeadm/etcd'), { recursive: true });
-  for (const [place, name] of [['ca', 'kubernetes'], ['etcd/ca', 'etcd-ca'], ['front-proxy-ca', 'front-proxy-ca']] as const) {
+  for (const [place, name] of [
+    ['ca', 'kubernetes'],
+    ['etcd/ca', 'etcd-ca'],
+    ['front-proxy-ca', 'front-proxy-ca'],
+  ] as const) {
     const made = make(folder, name, { subject: `/CN=${name}` });
     cpSync(made.certificate, at(`kubeadm/${place}.crt`));
     cpSync(made.key, at(`kubeadm/${place}.key`));
   }
   openssl('genrsa', '-out', at('kubeadm/sa.key'), '2048');
   const { out } = await importing({ kubeadm: at('kubeadm') });
-  expect(out).toMatch(/^Cluster single has ca, etcd-ca, front-proxy-ca, sa of .*\. kbin deploy issues everything else\.\n$/);
+  expect(out).toMatch(
+    /^Cluster single has ca, etcd-ca, front-proxy-ca, sa of .*\. kbin deploy issues everything else\.\n$/,
+  );
   for (const file of readdirSync(pki)) expect([file, statSync(join(pki, file)).mode & 0o777]).toEqual([file, 0o600]);
   const { issues } = await deployed();
   expect(issues).toEqual(expect.arrayContaining(['kubelet-signer', 'apiserver@node-1', 'etcd-peer@node-1', 'admin']));
   expect(issues).not.toContain('ca');
-  await expect(importing({ kubeadm: at('kubeadm') })).rejects.toMatchObject({ message: expect.stringContaining('already') });
+  await expect(importing({ kubeadm: at('kubeadm') })).rejects.toMatchObject({
+    message: expect.stringContaining('already'),
+  });
 });
 
 testWithOpenssl('a kubeadm directory without a key: what it means, and nothing is written', async () => {
@@ -183,14 +233,20 @@ testWithOpenssl('a kubeadm directory without a key: what it means, and nothing i
   cpSync(ca.certificate, at('kubeadm/ca.crt'));
   await expect(importing({ kubeadm: at('kubeadm') })).rejects.toMatchObject({
     code: 'PKI',
-    evidence: ['ca.key', 'etcd/ca.crt', 'front-proxy-ca.crt', 'sa.key'].map((file): unknown => expect.stringContaining(`${file}: is missing`)),
+    evidence: ['ca.key', 'etcd/ca.crt', 'front-proxy-ca.crt', 'sa.key'].map((file): unknown =>
+      expect.stringContaining(`${file}: is missing`),
+    ),
   });
   expect(existsSync(pki)).toBe(false);
 });
 
 test.each([
   ['nothing', {}, 'kbin certs import takes one of three: files, --authority, --kubeadm'],
-  ['two of them', { authority: 'ca', kubeadm: 'x' }, 'kbin certs import takes one of three: files, --authority, --kubeadm'],
+  [
+    'two of them',
+    { authority: 'ca', kubeadm: 'x' },
+    'kbin certs import takes one of three: files, --authority, --kubeadm',
+  ],
   ['a key of nobody', { files: ['x'], key: 'ca.key' }, '--key needs --authority'],
   ['an authority without a certificate', { authority: 'ca' }, 'the certificate of the authority is missing: --cert'],
   ['another authority', { authority: 'my-ca', cert: 'x' }, '--authority: this cluster has no authority my-ca'],
@@ -207,11 +263,15 @@ test.each([
 testWithOpenssl('a directory without certificates is told', async () => {
   mkdirSync(at('empty'));
   writeFileSync(at('empty/x.csr'), '');
-  await expect(importing({ files: [at('empty')] })).rejects.toMatchObject({ message: expect.stringContaining('has no file that ends in .crt') });
+  await expect(importing({ files: [at('empty')] })).rejects.toMatchObject({
+    message: expect.stringContaining('has no file that ends in .crt'),
+  });
   // A key in place of a certificate is refused without a word of it.
   const ca = make(folder, 'acme');
   await importing({ authority: 'ca', cert: ca.certificate });
   const error = await importing({ files: [ca.key] }).catch((caught: unknown) => caught);
   expect(JSON.stringify(error)).not.toContain(readFileSync(ca.key, 'utf8').split('\n')[1]);
-  expect(error).toMatchObject({ message: expect.stringMatching(/acme\.key: holds a private key, not certificates alone$/) });
+  expect(error).toMatchObject({
+    message: expect.stringMatching(/acme\.key: holds a private key, not certificates alone$/),
+  });
 });
