@@ -38,7 +38,7 @@ export const idOfHex = (hex: string): string => BigInt(`0x${hex}`).toString();
 /**
  * One member, through its JSON gateway. Ids are decimal texts, revisions numbers. All methods throw UnansweredError
  * (CONNECT, TIMEOUT) and GatewayError (STEP) with etcd's own `grpcCode`; which of several reasons stands behind one code
- * is seen by asking for the state, never in the message. What changes something is sent once: after CONNECT and TIMEOUT
+ * is seen by asking for the state, never in the message; without a quorum it is UNAVAILABLE or DEADLINE_EXCEEDED. What changes something is sent once: after CONNECT and TIMEOUT
  * nobody knows whether it happened, so look before you repeat it.
  */
 export class EtcdClient {

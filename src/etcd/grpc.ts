@@ -50,13 +50,14 @@ export class GrpcError extends KbinError {
 /** One call under way: what ends it, whoever does, is the error of its stream. */
 class Exchange {
   readonly #call: Call;
+  readonly #socket: Duplex;
   readonly #session: http2.ClientHttp2Session;
   readonly stream: http2.ClientHttp2Stream;
   /** Headers and trailers: a call that fails at once has its status in the headers. */
   readonly said: http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader = {};
 
   constructor(call: Call, socket: Duplex) {
-    this.#call = call;
+    [this.#call, this.#socket] = [call, socket];
     const { address, port, tls } = call.target;
     const authority = `${tls === undefined ? 'http' : 'https'}://${address.includes(':') ? `[${address}]` : address}:${port}`;
     this.#session = http2.connect(authority, {
@@ -86,6 +87,8 @@ class Exchange {
   end(error?: Error): void {
     this.stream.destroy(error);
     this.#session.destroy();
+    // A session whose handshake is not over leaves it open.
+    this.#socket.destroy();
   }
 
   /** Throws when the call did not end with success. */
@@ -130,19 +133,22 @@ async function limited<T>(call: Call, work: Promise<T>, onSilence: (error: Error
 }
 
 async function open(call: Call): Promise<Duplex> {
-  const opening = openStream(call.target, 'h2');
-  return new Promise((resolve, reject) => {
-    const giveUp = (error: Error): void => {
-      reject(error);
-      // It may be opened later, when nobody waits for it any more.
-      opening.then((late) => late.destroy()).catch(() => undefined);
-    };
-    const abort = (): void => giveUp(interrupted(call));
-    call.signal?.addEventListener('abort', abort);
-    limited(call, opening, giveUp)
-      .then(resolve, reject)
-      .finally(() => call.signal?.removeEventListener('abort', abort));
+  const opening = openStream(call.target, 'h2').catch((error: unknown) => {
+    throw unanswered(call, { reason: reasonOf(error), cause: error });
   });
+  let giveUp: (error: Error) => void = () => undefined;
+  const givenUp = new Promise<never>((_, reject) => (giveUp = reject));
+  const abort = (): void => giveUp(interrupted(call));
+  call.signal?.addEventListener('abort', abort);
+  try {
+    return await limited(call, Promise.race([opening, givenUp]), giveUp);
+  } catch (error) {
+    // It may be opened later, when nobody waits for it any more.
+    opening.then((late) => late.destroy()).catch(() => undefined);
+    throw error;
+  } finally {
+    call.signal?.removeEventListener('abort', abort);
+  }
 }
 
 const isAborted = ({ signal }: Call): boolean => signal?.aborted === true;

@@ -90,7 +90,14 @@ async function askAll({ sources, warn }: TakeInput): Promise<Answered<Source>[]>
 
 /** The store's revision, agreed on by a quorum and applied by this member. */
 async function agreedRevision({ label, client }: Source, warn: TakeInput['warn']): Promise<number> {
-  const revision = await client.currentRevision();
+  const revision = await client.currentRevision().catch((error: unknown) => {
+    if (!(error instanceof KbinError)) throw error;
+    throw new KbinError('GATE', `etcd on ${label} has no quorum behind it`, {
+      evidence: [error.message],
+      hint: 'Start the members that are down, then run the same command again.',
+      cause: error,
+    });
+  });
   const alarms = await client.alarms();
   if (alarms.some(({ alarm }) => alarm === 'CORRUPT')) {
     throw new KbinError('REFUSED', `etcd on ${label} tells alarm CORRUPT: its members hold different data`, {
@@ -154,16 +161,16 @@ async function takeFrom(candidate: Candidate<Source>, input: TakeInput): Promise
 }
 
 /** False where another member would not do better. */
-const isOfMember = (error: unknown): error is KbinError =>
-  error instanceof KbinError &&
-  !(error instanceof LocalError) &&
-  !['REFUSED', 'PREFLIGHT', 'CACHE', 'INTERRUPTED'].includes(error.code);
+function isOfMember(error: unknown): error is KbinError {
+  if (!(error instanceof KbinError) || error instanceof LocalError) return false;
+  return !['REFUSED', 'PREFLIGHT', 'CACHE', 'INTERRUPTED'].includes(error.code);
+}
 
 /**
  * Takes one snapshot into the spool: proved by its trailer on the way, synced, opened with etcdutl, and only then under its
  * name. A follower is asked; when it fails, one other member is, from the start.
  *
- * @throws KbinError CONNECT when no member answers, GATE when none of those that do has a leader; REFUSED for alarm CORRUPT;
+ * @throws KbinError CONNECT when no member answers, GATE without a quorum; REFUSED for alarm CORRUPT;
  * PREFLIGHT without space; LocalError for this machine; otherwise what the second member failed with.
  */
 export async function takeSnapshot(input: TakeInput): Promise<TakenSnapshot> {
