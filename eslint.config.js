@@ -14,7 +14,7 @@ const DOORS = {
   'ssh-config': ['src/ssh/'],
   'tar-stream': ['src/remote/', 'src/cache/', 'src/pki/'],
   'age-encryption': ['src/pki/'],
-  '@aws-sdk/client-s3': ['src/etcd/targets/'],
+  '@aws-sdk/client-s3': ['src/etcd/'],
 };
 
 const PURE = ['model', 'catalog', 'desired', 'plan', 'remote'];
