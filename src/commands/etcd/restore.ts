@@ -1,65 +1,17 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, readFile, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { KbinError } from '../../errors.ts';
-import { unpacked } from '../../etcd/compress.ts';
 import { snapshotStatus } from '../../etcd/etcdutl.ts';
 import { restore as restoreSnapshot, undoRestore, type ProvedSnapshot } from '../../etcd/restore.ts';
 import { proveFile, revisionOf } from '../../etcd/snapshotFile.ts';
-import { manifestName, type StoredManifest } from '../../etcd/store.ts';
-import type { Compression } from '../../model/snapshot.ts';
-import { clusterFolder } from '../../paths.ts';
 import { confirmName } from '../../ui/confirm.ts';
 import { size } from '../../ui/words.ts';
 import { flag, number, text, type Arguments, type Command } from '../command.ts';
 import { withRun, type RunSession } from '../run.ts';
-import { readIdentity } from '../unlock.ts';
 import { ETCD_OPTIONS, GATE_OPTION, groundOf } from './ground.ts';
-import { etcdutlOf } from './snapshot.ts';
-
-/** How a file is packed, by its name. */
-function formOf(file: string): { base: string; compression: Compression; encrypted: boolean } {
-  const encrypted = file.endsWith('.age');
-  const plain = encrypted ? file.slice(0, -'.age'.length) : file;
-  const compression: Compression = plain.endsWith('.zst') ? 'zstd' : plain.endsWith('.gz') ? 'gzip' : 'none';
-  return { base: plain.replace(/\.(zst|gz)$/, '').replace(/\.db$/, ''), compression, encrypted };
-}
-
-/** The manifest beside a snapshot; undefined for one that kbin did not take. */
-async function manifestBeside(file: string): Promise<StoredManifest | undefined> {
-  const { base } = formOf(basename(file));
-  const text = await readFile(join(dirname(file), manifestName(base)), 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : (JSON.parse(text) as StoredManifest);
-}
-
-/** A snapshot as etcd sent it, on this machine's disk. */
-interface Opened {
-  path: string;
-  manifest: StoredManifest | undefined;
-  dispose: () => Promise<void>;
-}
-
-async function openSnapshot(session: RunSession, file: string, args: Arguments): Promise<Opened> {
-  if ((await stat(file).catch(() => undefined))?.isFile() !== true)
-    throw new KbinError('USAGE', `${file} is no file`, {
-      hint: 'Name a snapshot: a .db, .db.gz, .db.zst or .age of kbin.',
-    });
-  const manifest = await manifestBeside(file);
-  const { base, compression, encrypted } = formOf(basename(file));
-  if (compression === 'none' && !encrypted) return { path: file, manifest, dispose: () => Promise.resolve() };
-  const spool = join(clusterFolder(session.engine.inventory.cluster), 'spool');
-  await mkdir(spool, { recursive: true, mode: 0o700 });
-  const path = join(spool, `.${base}.restored.part`);
-  const identity = text(args, 'identity');
-  const opened = identity === undefined ? {} : { identity: await readIdentity(identity, undefined) };
-  const plain = await unpacked(createReadStream(file), { compression, encrypted, ...opened });
-  await pipeline(plain, createWriteStream(path, { mode: 0o600 }));
-  return { path, manifest, dispose: () => rm(path, { force: true }) };
-}
+import { openSnapshot, type OpenSnapshot } from './openSnapshot.ts';
+import { operatorsEtcd } from './programs.ts';
 
 /** Everything that can be known of it before anything is stopped. Throws STEP, REFUSED. */
-async function prove(session: RunSession, { path, manifest }: Opened, args: Arguments): Promise<ProvedSnapshot> {
+async function prove(session: RunSession, { path, manifest }: OpenSnapshot, args: Arguments): Promise<ProvedSnapshot> {
   const { inventory, pki } = session.engine;
   const database = await proveFile(path);
   const id = await pki.clusterId();
@@ -75,7 +27,7 @@ async function prove(session: RunSession, { path, manifest }: Opened, args: Argu
         hint: 'Put that cluster’s certificate store back first (kbin certs restore), or name --other-cluster. Nothing was changed.',
       },
     );
-  const program = await etcdutlOf(session)(inventory.versions.etcd);
+  const program = await operatorsEtcd(session, 'etcdutl', inventory.versions.etcd);
   if (program !== undefined) await snapshotStatus(program, path);
   return { path, ...database, revision: await revisionOf(path) };
 }

@@ -3,12 +3,11 @@ import { join } from 'node:path';
 import { etcdEndpoints } from '../../engine/etcdEndpoints.ts';
 import { KbinError } from '../../errors.ts';
 import { packSnapshot, storeSnapshot, type PackedSnapshot, type PackInput } from '../../etcd/store.ts';
-import { operatorProgram } from '../../etcd/operatorProgram.ts';
 import { snapshotSource, takeSnapshot, type TakenSnapshot } from '../../etcd/take.ts';
 import { folderTarget } from '../../etcd/targets/folder.ts';
 import { sha256 } from '../../model/digest.ts';
 import type { Compression } from '../../model/snapshot.ts';
-import { cacheFolder, clusterFolder, pkiFolder } from '../../paths.ts';
+import { pkiFolder } from '../../paths.ts';
 import type { Audience } from '../../pki/age.ts';
 import { backUp } from '../../pki/backup.ts';
 import { version } from '../../version.ts';
@@ -18,15 +17,7 @@ import { ledgerFile } from '../kubeconfig/cluster.ts';
 import { withRun, type RunSession } from '../run.ts';
 import { PASSPHRASE_VARIABLE } from '../unlock.ts';
 import { ETCD_OPTIONS } from './ground.ts';
-
-/** Where snapshots stand on this machine until they are at their targets. */
-const spoolOf = (cluster: string): string => join(clusterFolder(cluster), 'spool');
-
-/** The etcdutl of a version that runs on this machine, if the cache has one. */
-export const etcdutlOf =
-  ({ engine }: RunSession) =>
-  (wanted: string): Promise<string | undefined> =>
-    operatorProgram(engine.cache, { name: 'etcdutl', version: wanted }, { folder: join(cacheFolder(), 'operator') });
+import { operatorsEtcd, spoolOf } from './programs.ts';
 
 async function take(session: RunSession): Promise<TakenSnapshot> {
   const { engine, fleet } = session;
@@ -42,7 +33,7 @@ async function take(session: RunSession): Promise<TakenSnapshot> {
     cluster: { name: inventory.cluster, id },
     versions: { kubernetes: inventory.versions.kubernetes, kbin: version },
     spool: spoolOf(inventory.cluster),
-    etcdutl: etcdutlOf(session),
+    etcdutl: (wanted) => operatorsEtcd(session, 'etcdutl', wanted),
     clock,
     signal,
     warn: (message) => {

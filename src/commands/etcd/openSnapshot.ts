@@ -1,0 +1,56 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { KbinError } from '../../errors.ts';
+import { unpacked } from '../../etcd/compress.ts';
+import { manifestName, type StoredManifest } from '../../etcd/store.ts';
+import type { Compression } from '../../model/snapshot.ts';
+import { text, type Arguments } from '../command.ts';
+import type { RunSession } from '../run.ts';
+import { readIdentity } from '../unlock.ts';
+import { spoolOf } from './programs.ts';
+
+/** How a file is packed, by its name. */
+function formOf(file: string): { base: string; compression: Compression; encrypted: boolean } {
+  const encrypted = file.endsWith('.age');
+  const plain = encrypted ? file.slice(0, -'.age'.length) : file;
+  const compression: Compression = plain.endsWith('.zst') ? 'zstd' : plain.endsWith('.gz') ? 'gzip' : 'none';
+  return { base: plain.replace(/\.(zst|gz)$/, '').replace(/\.db$/, ''), compression, encrypted };
+}
+
+/** The manifest beside a snapshot; undefined for one that kbin did not take. */
+async function manifestBeside(file: string): Promise<StoredManifest | undefined> {
+  const { base } = formOf(basename(file));
+  const text = await readFile(join(dirname(file), manifestName(base)), 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : (JSON.parse(text) as StoredManifest);
+}
+
+/** A snapshot as etcd sent it, on this machine's disk. */
+export interface OpenSnapshot {
+  path: string;
+  manifest: StoredManifest | undefined;
+  dispose: () => Promise<void>;
+}
+
+/**
+ * Decrypts and decompresses a snapshot into the spool, unless it lies there plain. Throws USAGE where there is no such file,
+ * PKI when it is encrypted for somebody else.
+ */
+export async function openSnapshot(session: RunSession, file: string, args: Arguments): Promise<OpenSnapshot> {
+  if ((await stat(file).catch(() => undefined))?.isFile() !== true)
+    throw new KbinError('USAGE', `${file} is no file`, {
+      hint: 'Name a snapshot: a .db, .db.gz, .db.zst or .age of kbin.',
+    });
+  const manifest = await manifestBeside(file);
+  const { base, compression, encrypted } = formOf(basename(file));
+  if (compression === 'none' && !encrypted) return { path: file, manifest, dispose: () => Promise.resolve() };
+  const spool = spoolOf(session.engine.inventory.cluster);
+  await mkdir(spool, { recursive: true, mode: 0o700 });
+  const path = join(spool, `.${base}.restored.part`);
+  const identity = text(args, 'identity');
+  const opened = identity === undefined ? {} : { identity: await readIdentity(identity, undefined) };
+  const plain = await unpacked(createReadStream(file), { compression, encrypted, ...opened });
+  await pipeline(plain, createWriteStream(path, { mode: 0o600 }));
+  return { path, manifest, dispose: () => rm(path, { force: true }) };
+}
