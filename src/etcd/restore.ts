@@ -46,6 +46,7 @@ export function undoRestore(ground: EtcdGround, options: RestoreOptions = {}): P
         hint: `Old data would lie in ${PLACES.etcdData}/.kbin-restore on the members.`,
       });
     const work = new RestoreSteps(ground, lock, options);
+    await work.mark(run);
     await work.stop();
     await work.swapBack(run);
     await work.start();

@@ -9,6 +9,7 @@ import type { PhaseName } from '../model/phase.ts';
 import type { Command } from '../model/ports.ts';
 import {
   endRestoreScript,
+  markRestoringScript,
   placeSnapshotScript,
   startUnitsScript,
   stopUnitsScript,
@@ -28,6 +29,7 @@ const APISERVER = 'kube-apiserver.service';
 const STEPS = {
   place: { title: 'sending the snapshot', isFenced: false },
   unpack: { title: 'unpacking it beside the data that is there', isFenced: false },
+  mark: { title: 'keeping deploys away', isFenced: true },
   'stop-apiservers': { title: 'stopping the API servers', isFenced: true },
   'stop-etcd': { title: 'stopping etcd', isFenced: true },
   swap: { title: 'putting the restored data in place; the old data is kept', isFenced: true },
@@ -129,6 +131,10 @@ export class RestoreSteps {
       script: unpackSnapshotScript({ ...shared, name, peerUrl: urls.get(name) ?? '' }),
       timeoutSeconds: UNPACK_SECONDS,
     }));
+  }
+
+  mark(run: string): Promise<void> {
+    return this.#each('mark', this.#members, () => ({ script: markRestoringScript(run) }));
   }
 
   async stop(): Promise<void> {

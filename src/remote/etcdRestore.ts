@@ -41,6 +41,14 @@ const RESTORE = compact(`
 const scriptOf = (run: string, work: string): string =>
   [PRELUDE, RESTORE, `place=${shellQuote(placeOf(run))}`, compact(work)].join('\n');
 
+/** Keeps deploys away until the restore of this id, or what takes it back, has ended. */
+const mark = `
+  printf '%s\\n' "\${place##*/}" >${restoring} && flush ${restoring} || give_up ${EXITS.failed} '${restoring} cannot be written'
+`;
+
+/** For taking back a restore that had ended. */
+export const markRestoringScript = (run: string): string => scriptOf(run, `${mark}\nsay marked`);
+
 /** Takes a database on standard input, or finds it there already. Exits with `corrupt` when it is another one. */
 export const placeSnapshotScript = ({ run, sha256 }: { run: string; sha256: string }): string =>
   scriptOf(
@@ -49,7 +57,7 @@ export const placeSnapshotScript = ({ run, sha256 }: { run: string; sha256: stri
     ${HASH}
     is_right() { case $(hash_of "$1") in ${shellQuote(sha256)}*) return 0;; *) return 1;; esac; }
     mkdir -p -- "$place" || give_up ${EXITS.failed} "$place cannot be made"
-    printf '%s\\n' "\${place##*/}" >${restoring} && flush ${restoring} || give_up ${EXITS.failed} '${restoring} cannot be written'
+    ${mark}
     if [ -f "$place/snapshot.db" ] && is_right "$place/snapshot.db"; then
       say present
       exit 0

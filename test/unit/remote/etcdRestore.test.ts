@@ -3,6 +3,7 @@ import { sha256 } from '../../../src/model/digest.ts';
 import {
   endRestoreScript,
   lookAtRestoresScript,
+  markRestoringScript,
   parseRestores,
   placeSnapshotScript,
   swapMemberScript,
@@ -134,7 +135,11 @@ describe.each(SHELLS)('in $name', ({ argv }) => {
 
   test('undone, the old member is back and the restored one is kept', async () => {
     const box = await swapped();
+    await run(box, endRestoreScript(RUN));
+    expect(await run(box, markRestoringScript(RUN))).toBe('marked');
+    expect(box.read('/var/lib/kbin/restoring')).toBe(`${RUN}\n`);
     expect(await run(box, undoSwapScript(RUN))).toBe('undone');
+    expect(box.has('/var/lib/kbin/restoring')).toBe(false);
     expect(db(box)).toBe(OLD);
     expect(box.read(`${PLACE}/undone/member/snap/db`)).toBe(NEW);
     expect(await run(box, undoSwapScript(RUN))).toBe('undone');
