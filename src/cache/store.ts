@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { KbinError } from '../errors.ts';
 import type { CachedArtifact } from '../model/facts.ts';
-import { Measure } from '../model/measure.ts';
+import { Measure } from '../model/streams.ts';
 import type { ArtifactCache, Encoding } from '../model/ports.ts';
 import type { ArtifactRef } from '../model/resource.ts';
 import { identity, readLockFile, recordArtifacts } from './lockFile.ts';

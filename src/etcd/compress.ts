@@ -5,9 +5,9 @@ import { pipeline, type Readable, type Transform } from 'node:stream';
 import { pipeline as piped } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { KbinError } from '../errors.ts';
-import { Measure } from '../model/measure.ts';
+import { Measure, Pulled } from '../model/streams.ts';
 import type { Compression } from '../model/snapshot.ts';
-import type { Audience, Identity } from '../pki/age.ts';
+import { AgeDamage, type Audience, type Identity } from '../pki/age.ts';
 import { decryptStream, encryptStream } from '../pki/ageStream.ts';
 import { throughProgram } from './filter.ts';
 import { SpoolFile } from './spoolFile.ts';
@@ -72,21 +72,49 @@ function decompressed(source: Readable, compression: Compression): Readable {
   return compression === 'gzip' ? through(source, createGunzip({ chunkSize: CHUNK_BYTES })) : source;
 }
 
+/** Codes of zlib's own errors (node, "zlib", Constants). */
+const isDamage = (error: unknown): boolean =>
+  error instanceof AgeDamage || (error as NodeJS.ErrnoException).code?.startsWith('Z_') === true;
+
+/** What a stage fails with, in words. */
+function explanation(error: unknown): unknown {
+  if (!isDamage(error)) return error;
+  const hint = 'Use another snapshot, or an unchanged copy of this one.';
+  return new KbinError('STEP', 'what is stored of the snapshot is damaged or cut off', { cause: error, hint });
+}
+
+async function* explained(source: Readable): AsyncGenerator<Buffer> {
+  try {
+    yield* source as AsyncIterable<Buffer>;
+  } catch (error) {
+    throw explanation(error);
+  }
+}
+
+async function decrypted(stored: Readable, identity: Identity | undefined): Promise<Readable> {
+  const opening = identity === undefined ? undefined : decryptStream(stored, identity);
+  const plain = await opening?.catch((error: unknown) => {
+    throw explanation(error);
+  });
+  if (plain !== undefined) return plain;
+  stored.destroy();
+  throw new KbinError('PKI', 'the snapshot is encrypted for somebody else', {
+    hint: 'Give the age identity of one of the recipients that it was encrypted for.',
+  });
+}
+
 /**
- * A snapshot as etcd sent it, from what is stored. The stream fails where that is damaged or cut off, and at the first
- * byte where zstd is not installed.
+ * A snapshot as etcd sent it, from what is stored. The stream fails with STEP where that is damaged or cut off, and with
+ * LocalError where zstd is not installed.
  *
- * @throws KbinError PKI when it is encrypted and the identity does not open it, or there is none.
+ * @throws KbinError PKI when it is encrypted and the identity does not open it, or there is none, STEP when its
+ * head is damaged.
  */
 export async function unpacked(
   stored: Readable,
   form: { compression: Compression; encrypted: boolean; identity?: Identity },
 ): Promise<Readable> {
-  if (!form.encrypted) return decompressed(stored, form.compression);
-  const plain = form.identity === undefined ? undefined : await decryptStream(stored, form.identity);
-  if (plain !== undefined) return decompressed(plain, form.compression);
-  stored.destroy();
-  throw new KbinError('PKI', 'the snapshot is encrypted for somebody else', {
-    hint: 'Give the age identity of one of the recipients that it was encrypted for.',
-  });
+  const plain = form.encrypted ? await decrypted(stored, form.identity) : stored;
+  const source = decompressed(plain, form.compression);
+  return new Pulled(explained(source), { stop: () => source.destroy() });
 }

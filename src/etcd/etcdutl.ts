@@ -26,31 +26,27 @@ interface Ended {
   exitCode: number | null;
   stdout: string;
   stderr: string;
-  isTimeout: boolean;
 }
 
-function run(program: string, args: readonly string[], timeoutSeconds: number): Promise<Ended> {
+function run(program: string, args: readonly string[], signal: AbortSignal): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: {} });
     const said = { stdout: '', stderr: '' };
     for (const name of ['stdout', 'stderr'] as const) {
-      child[name]
-        .setEncoding('utf8')
-        .on('data', (text: string) => (said[name] = (said[name] + text).slice(-MAX_OUTPUT)));
+      child[name].setEncoding('utf8').on('data', (text: string) => {
+        said[name] = (said[name] + text).slice(-MAX_OUTPUT);
+      });
     }
-    let isTimeout = false;
-    const timer = setTimeout(() => {
-      isTimeout = true;
-      child.kill('SIGKILL');
-    }, timeoutSeconds * 1000);
+    const end = (): void => void child.kill('SIGKILL');
+    if (signal.aborted) end();
+    signal.addEventListener('abort', end);
     child.once('error', (cause) => {
-      clearTimeout(timer);
       const hint = 'See that this machine may execute files there, or set KBIN_HOME to a folder where it may.';
       reject(new LocalError(`${program} cannot be started on this machine`, { hint, cause }));
     });
     child.once('close', (exitCode) => {
-      clearTimeout(timer);
-      resolve({ exitCode, ...said, isTimeout });
+      signal.removeEventListener('abort', end);
+      resolve({ exitCode, ...said });
     });
   });
 }
@@ -59,16 +55,19 @@ function run(program: string, args: readonly string[], timeoutSeconds: number): 
  * Opens a snapshot with the real etcdutl on this machine: every page, every key. It does not look at the trailer
  * (REFERENCE 4): see `proveFile`.
  *
- * @throws KbinError STEP with etcdutl's own words when it does not read the file; TIMEOUT; LocalError when it cannot be started.
+ * @throws KbinError STEP with etcdutl's own words when it does not read the file; TIMEOUT; INTERRUPTED; LocalError when it cannot be started.
  */
 export async function snapshotStatus(
   program: string,
   file: string,
-  timeoutSeconds = STATUS_SECONDS,
+  { timeoutSeconds = STATUS_SECONDS, signal }: { timeoutSeconds?: number; signal?: AbortSignal } = {},
 ): Promise<SnapshotStatus> {
-  const ended = await run(program, ['snapshot', 'status', file, '-w', 'json'], timeoutSeconds);
+  const limit = AbortSignal.timeout(timeoutSeconds * 1000);
+  const either = signal === undefined ? limit : AbortSignal.any([limit, signal]);
+  const ended = await run(program, ['snapshot', 'status', file, '-w', 'json'], either);
   const evidence = ended.stderr.trim().split('\n').slice(-10);
-  if (ended.isTimeout)
+  if (signal?.aborted === true) throw new KbinError('INTERRUPTED', `interrupted: etcdutl did not read all of ${file}`);
+  if (limit.aborted)
     throw new KbinError('TIMEOUT', `etcdutl did not read ${file} within ${timeoutSeconds} s`, { evidence });
   const said = parseJson(ended.stdout);
   const hash = field(said, 'hash');

@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { Readable } from 'node:stream';
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { Pulled } from '../model/streams.ts';
 import { LocalError } from './localError.ts';
 
 /** What a program says of itself is short. */
@@ -14,37 +14,43 @@ export interface Filter {
   hint: string;
 }
 
-async function* filtered(source: Readable, { program, args, hint }: Filter): AsyncGenerator<Buffer> {
-  const child = spawn(program, args, { stdio: 'pipe' });
-  const missing = once(child, 'error').then(([cause]: unknown[]) => {
-    throw new LocalError(`${program} cannot be started on this machine`, { hint, cause });
-  });
-  const ended = Promise.race([once(child, 'close') as Promise<[number | null]>, missing]);
-  // A program that ends early closes its input; its exit code tells why.
-  const fed = pipeline(source, child.stdin).then(
-    () => undefined,
-    (error: unknown) => error as NodeJS.ErrnoException,
-  );
-  for (const promise of [missing, ended]) promise.catch(() => undefined);
+async function* outputOf(
+  child: ChildProcessWithoutNullStreams,
+  { program, hint }: Filter,
+  fed: Promise<NodeJS.ErrnoException | undefined>,
+): AsyncGenerator<Buffer> {
   let words = '';
   child.stderr.on('data', (chunk: Buffer) => (words = `${words}${chunk.toString()}`.slice(-MAX_WORDS)));
-  try {
-    yield* child.stdout as AsyncIterable<Buffer>;
-    const [code] = await ended;
-    const fault = await fed;
-    if (fault !== undefined && fault.code !== 'EPIPE') throw fault;
-    if (code === 0) return;
-    const evidence = words.trim().split('\n');
-    throw new LocalError(`${program} ended with ${code ?? 'a signal'}`, { evidence });
-  } finally {
-    source.destroy();
-    child.kill();
-  }
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('close', resolve);
+    child.once('error', (cause) =>
+      reject(new LocalError(`${program} cannot be started on this machine`, { hint, cause })),
+    );
+  });
+  ended.catch(() => undefined);
+  yield* child.stdout as AsyncIterable<Buffer>;
+  const code = await ended;
+  const fault = await fed;
+  // A program that ends early closes its input; its exit code tells why.
+  if (fault !== undefined && fault.code !== 'EPIPE') throw fault;
+  if (code === 0) return;
+  const evidence = words.trim().split('\n');
+  throw new LocalError(`${program} ended with ${code ?? 'a signal'}`, { evidence });
 }
 
 /**
  * What a program of this machine makes of a stream. Fails with the source's error, or LocalError when the program cannot be
- * started or ends with another exit code than 0.
+ * started or ends with another exit code than 0. Destroying it ends the program and the source.
  */
-export const throughProgram = (source: Readable, filter: Filter): Readable =>
-  Readable.from(filtered(source, filter), { objectMode: false, highWaterMark: 256 * 1024 });
+export function throughProgram(source: Readable, filter: Filter): Readable {
+  const child = spawn(filter.program, filter.args, { stdio: 'pipe' });
+  const fed = pipeline(source, child.stdin).then(
+    () => undefined,
+    (error: unknown) => error as NodeJS.ErrnoException,
+  );
+  const stop = (): void => {
+    source.destroy();
+    child.kill();
+  };
+  return new Pulled(outputOf(child, filter, fed), { stop });
+}

@@ -8,7 +8,7 @@ import { KbinError } from '../errors.ts';
 import type { CachedArtifact } from '../model/facts.ts';
 import type { ArtifactCache } from '../model/ports.ts';
 import { cannotWrite } from './localError.ts';
-import { Measure } from '../model/measure.ts';
+import { Measure } from '../model/streams.ts';
 
 /** Node's names of processors in Go's words; the programs of the cache are for Linux. */
 const ARCHS: Readonly<Record<string, 'amd64' | 'arm64'>> = { x64: 'amd64', arm64: 'arm64' };
@@ -37,7 +37,9 @@ async function unpack(cache: ArtifactCache, artifact: CachedArtifact, folder: st
   const path = join(folder, `${artifact.name}-${artifact.sha256}`);
   // Looked at each time: it is executed with the operator's rights.
   if ((await sha256Of(path)) === artifact.sha256) return path;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw cannotWrite(folder, error);
+  });
   const part = join(folder, `.${randomBytes(8).toString('hex')}.part`);
   const measure = new Measure();
   try {

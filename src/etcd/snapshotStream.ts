@@ -1,5 +1,6 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { HttpTarget } from '../engine/httpStreams.ts';
+import { Pulled } from '../model/streams.ts';
 import { serverStream } from './grpc.ts';
 import { fieldsOf } from './grpcMessages.ts';
 
@@ -42,32 +43,13 @@ async function* blobs(target: HttpTarget, call: SnapshotCall, signal: AbortSigna
   }
 }
 
-class SnapshotStream extends Readable {
-  readonly #blobs: AsyncGenerator<Buffer>;
-  readonly #stop = new AbortController();
-
-  constructor(target: HttpTarget, call: SnapshotCall) {
-    super({ highWaterMark: BUFFER_BYTES });
-    const signals = [this.#stop.signal, ...(call.signal === undefined ? [] : [call.signal])];
-    this.#blobs = blobs(target, call, AbortSignal.any(signals));
-  }
-
-  override _read(): void {
-    this.#blobs.next().then(
-      ({ done, value }) => this.push(done === true ? null : value),
-      (error: unknown) => this.destroy(error as Error),
-    );
-  }
-
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#stop.abort();
-    done(error);
-  }
-}
-
 /**
  * One member's database as it is now, followed by the sha256 of it (32 bytes). That all of it came is proved only by that
  * trailer (snapshotFile.ts). Needs no disk of the host. Its errors are those of `serverStream`.
  */
-export const snapshotStream = (target: HttpTarget, call: SnapshotCall = {}): Readable =>
-  new SnapshotStream(target, call);
+export function snapshotStream(target: HttpTarget, call: SnapshotCall = {}): Readable {
+  const stopped = new AbortController();
+  const signals = [stopped.signal, ...(call.signal === undefined ? [] : [call.signal])];
+  const stop = (): void => stopped.abort();
+  return new Pulled(blobs(target, call, AbortSignal.any(signals)), { stop, bufferBytes: BUFFER_BYTES });
+}

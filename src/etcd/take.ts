@@ -127,7 +127,7 @@ async function examined(
   }
   const etcd = `v${status.version}`;
   const program = await input.etcdutl(etcd);
-  const seen = program === undefined ? undefined : await snapshotStatus(program, part);
+  const seen = program === undefined ? undefined : await snapshotStatus(program, part, { signal: input.signal });
   const { cluster, versions } = input;
   return {
     version: 1,

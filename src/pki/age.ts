@@ -15,7 +15,12 @@ export type Audience =
 export type Identity = { keys: readonly Secret[] } | { passphrase: Secret };
 
 /** Every message of the library is dropped here: some of them repeat the identity they are about. */
-export const DAMAGED = 'is damaged, or only part of a file that age encrypted';
+export class AgeDamage extends Error {
+  constructor() {
+    super('is damaged, or only part of a file that age encrypted');
+    this.name = 'AgeDamage';
+  }
+}
 
 /** True for a text with the form of a recipient whose identities kbin can use: not one of a plugin, nor an SSH key. */
 export const looksLikeRecipient = (text: string): boolean => /^age1(?:pq1)?[02-9ac-hj-np-z]+$/.test(text);
@@ -61,8 +66,7 @@ export async function encrypterFor(audience: Audience): Promise<Encrypter> {
 }
 
 /**
- * What `decrypt` makes of the library's own with the identities; undefined where none of them fits. Throws an Error that
- * quotes nothing where what it reads is damaged.
+ * What `decrypt` makes of the library's own with the identities; undefined where none of them fits. Throws AgeDamage where what it reads is damaged.
  */
 export async function opened<T>(
   identity: Identity,
@@ -78,7 +82,7 @@ export async function opened<T>(
     return await decrypt(decrypter);
   } catch {
     if (last.wasAsked) return undefined;
-    throw new Error(DAMAGED);
+    throw new AgeDamage();
   }
 }
 
@@ -88,7 +92,7 @@ export async function encryptBytes(bytes: Uint8Array, audience: Audience): Promi
 }
 
 /**
- * What an age file holds; undefined when it was encrypted for others. Throws an Error that quotes nothing of it when it
+ * What an age file holds; undefined when it was encrypted for others. Throws AgeDamage when it
  * is damaged; what is returned is whole and as it was encrypted, but anyone may have encrypted it.
  */
 export const decryptBytes = (bytes: Uint8Array, identity: Identity): Promise<Buffer | undefined> =>
@@ -122,14 +126,14 @@ export const ageBytes = (file: Buffer): Uint8Array =>
 
 /** Throws an Error when a text is no age file, or visibly not a whole one. */
 export function checkArmored(armored: string): void {
-  if (kindOf(dearmored(armored)) === undefined) throw new Error(DAMAGED);
+  if (kindOf(dearmored(armored)) === undefined) throw new AgeDamage();
 }
 
 function dearmored(text: string): Uint8Array {
   try {
     return fromPem(text.replaceAll('\r\n', '\n'), ['AGE ENCRYPTED FILE']).der;
   } catch {
-    throw new Error(DAMAGED);
+    throw new AgeDamage();
   }
 }
 

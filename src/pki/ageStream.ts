@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
-import { Readable } from 'node:stream';
-import { DAMAGED, encrypterFor, opened, type Audience, type Identity } from './age.ts';
+import type { Readable } from 'node:stream';
+import { Pulled } from '../model/streams.ts';
+import { AgeDamage, encrypterFor, opened, type Audience, type Identity } from './age.ts';
 
 /**
  * age files of any length, without holding them. The head, with everything that keys are needed for, is the library's;
@@ -79,21 +80,21 @@ async function* encrypted(source: Bytes, audience: Audience): AsyncGenerator<Buf
 
 /** A binary age file of what the source holds. A source that fails fails it. */
 export const encryptStream = (source: Readable, audience: Audience): Readable =>
-  Readable.from(encrypted(source, audience), { objectMode: false, highWaterMark: 4 * CHUNK_BYTES });
+  new Pulled(encrypted(source, audience), { stop: () => source.destroy() });
 
 async function* decrypted(payload: Bytes, key: Buffer): AsyncGenerator<Buffer> {
   let index = 0;
   for await (const { piece, isLast } of pieces(payload, CHUNK_BYTES + TAG_BYTES)) {
     const end = piece.length - TAG_BYTES;
     // Only a file of nothing has an empty chunk.
-    if (end < 0 || (end === 0 && index > 0)) throw new Error(DAMAGED);
+    if (end < 0 || (end === 0 && index > 0)) throw new AgeDamage();
     const decipher = createDecipheriv(CIPHER, key, chunkNonce(index, isLast), { authTagLength: TAG_BYTES });
     decipher.setAuthTag(piece.subarray(end));
     const plain = decipher.update(piece.subarray(0, end));
     try {
       decipher.final();
     } catch {
-      throw new Error(DAMAGED);
+      throw new AgeDamage();
     }
     yield plain;
     index += 1;
@@ -119,7 +120,7 @@ class Reader {
         return taken;
       }
       const next = this.#bytes.length > MAX_HEAD_BYTES ? undefined : await this.#source.next();
-      if (next === undefined || next.done === true) throw new Error(DAMAGED);
+      if (next === undefined || next.done === true) throw new AgeDamage();
       this.#bytes = Buffer.concat([this.#bytes, next.value]);
     }
   }
@@ -138,8 +139,7 @@ function headLength(bytes: Buffer): number | undefined {
 }
 
 /**
- * What a binary age file holds; undefined when it was encrypted for others. The stream fails with an Error that quotes
- * nothing where the file is damaged or cut off: what came before is right, but not all of it.
+ * What a binary age file holds; undefined when it was encrypted for others. The stream fails with AgeDamage where the file is damaged or cut off: what came before is right, but not all of it.
  */
 export async function decryptStream(source: Readable, identity: Identity): Promise<Readable | undefined> {
   const reader = new Reader(source);
@@ -147,5 +147,5 @@ export async function decryptStream(source: Readable, identity: Identity): Promi
   const fileKey = await opened(identity, (decrypter) => decrypter.decryptHeader(head));
   if (fileKey === undefined) return undefined;
   const key = payloadKey(fileKey, await reader.take(() => NONCE_BYTES));
-  return Readable.from(decrypted(reader.rest(), key), { objectMode: false, highWaterMark: 4 * CHUNK_BYTES });
+  return new Pulled(decrypted(reader.rest(), key), { stop: () => source.destroy() });
 }

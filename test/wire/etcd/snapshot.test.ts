@@ -131,7 +131,9 @@ const about = (version: string): void => {
       message: expect.stringMatching(/^etcdutl does not read .*broken\.db: exit code \d/),
     });
     expect(error.evidence.join('\n').length).toBeGreaterThan(10);
-    expect(await caught(snapshotStatus(site.program('etcdutl'), broken, 0.000001))).toMatchObject({ code: 'TIMEOUT' });
+    expect(await caught(snapshotStatus(site.program('etcdutl'), broken, { timeoutSeconds: 0.001 }))).toMatchObject({
+      code: 'TIMEOUT',
+    });
     expect(await caught(snapshotStatus(join(site.folder, 'nothing'), broken))).toMatchObject({ name: 'LocalError' });
   });
 
