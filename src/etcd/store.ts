@@ -4,19 +4,17 @@ import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { KbinError } from '../errors.ts';
-import { Measure } from '../model/measure.ts';
+import { Measure } from '../model/streams.ts';
 import type { Compression, SnapshotManifest } from '../model/snapshot.ts';
 import type { Audience } from '../pki/age.ts';
 import { packFile, storedName, type StoredBytes } from './compress.ts';
+import { manifestOf } from './names.ts';
 import type { SnapshotTarget } from './target.ts';
-import type { TakenManifest, TakenSnapshot } from './take.ts';
-
-/** A manifest as it lies at a target; without etcdutl the number of keys and the hash of the contents are not known. */
-export type StoredManifest = Omit<SnapshotManifest, 'keys' | 'hash'> & Partial<Pick<SnapshotManifest, 'keys' | 'hash'>>;
+import type { TakenSnapshot } from './take.ts';
 
 /** What is to lie at targets beside a manifest. */
 export interface PackedSnapshot {
-  manifest: StoredManifest;
+  manifest: SnapshotManifest;
   /** Files of this machine, by their names at the target. */
   files: Map<string, { path: string; bytes: number }>;
   /** Takes them away again. */
@@ -44,8 +42,8 @@ export async function packSnapshot(taken: TakenSnapshot, input: PackInput): Prom
     ? taken.manifest.database
     : await packFile(taken.path, path, { compression, ...(audience === undefined ? {} : { audience }) });
   const pkiFile = `${taken.manifest.name}.pki.age`;
-  const manifest: StoredManifest = {
-    ...(taken.manifest satisfies TakenManifest),
+  const manifest: SnapshotManifest = {
+    ...taken.manifest,
     stored: { file, ...stored, ...form },
     ...(pki === undefined ? {} : { pki: { file: pkiFile, bytes: pki.bytes, sha256: pki.sha256 } }),
   };
@@ -74,13 +72,11 @@ async function assertStored(target: SnapshotTarget, name: string, expected: Stor
   });
 }
 
-export const manifestName = (name: string): string => `${name}.json`;
-
 /** Puts a snapshot to a target and reads it back; the manifest comes last, so that without it there is none. */
 export async function storeSnapshot(target: SnapshotTarget, { manifest, files }: PackedSnapshot): Promise<void> {
   for (const [name, { path, bytes }] of files) await target.put(name, createReadStream(path), bytes);
   await assertStored(target, manifest.stored.file, manifest.stored);
   if (manifest.pki !== undefined) await assertStored(target, manifest.pki.file, manifest.pki);
   const text = Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`);
-  await target.put(manifestName(manifest.name), Readable.from([text]), text.length);
+  await target.put(manifestOf(manifest.name), Readable.from([text]), text.length);
 }

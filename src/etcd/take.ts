@@ -11,6 +11,7 @@ import { candidates, type Answered, type Candidate } from './choose.ts';
 import { EtcdClient, hexId16 } from './client.ts';
 import { snapshotStatus } from './etcdutl.ts';
 import { LocalError } from './localError.ts';
+import { snapshotName } from './names.ts';
 import { revisionOf, SnapshotProof } from './snapshotFile.ts';
 import { snapshotStream, type SnapshotCall } from './snapshotStream.ts';
 import { assertSpace, nameForGood, prepareSpool } from './spool.ts';
@@ -53,19 +54,14 @@ export interface TakeInput {
   onProgress?: SnapshotCall['onProgress'];
 }
 
-/** A manifest of what etcd sent; without etcdutl the number of keys and the hash of the contents are not known. */
-export type TakenManifest = Omit<SnapshotManifest, 'stored' | 'pki' | 'keys' | 'hash'> &
-  Partial<Pick<SnapshotManifest, 'keys' | 'hash'>>;
+/** A manifest of what etcd sent, before it is stored anywhere. */
+export type TakenManifest = Omit<SnapshotManifest, 'stored' | 'pki'>;
 
 export interface TakenSnapshot {
   /** `SPOOL/NAME.db`, with etcd's trailer. Whoever has stored it removes it. */
   path: string;
   manifest: TakenManifest;
 }
-
-/** `CLUSTER-20261120T130000Z-REVISION`. */
-export const snapshotName = (cluster: string, takenAt: number, revision: number): string =>
-  `${cluster}-${new Date(takenAt).toISOString().replace(/[-:]|\.\d+/g, '')}-${revision}`;
 
 interface Source extends OpenSource {
   label: string;

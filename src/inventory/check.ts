@@ -30,6 +30,7 @@ import { checkEncryptedResources, checkKms } from './check/encryption.ts';
 import { checkLabels } from './check/labels.ts';
 import { checkCidrs, checkOverlap, checkPodRoom, checkReachable, checkServiceSize } from './check/network.ts';
 import { checkAuditWebhook, checkConfigFile, checkIssuers, checkTls } from './check/security.ts';
+import { checkKeep, checkSamePlaces, checkTargetNames, checkTargetPlaces } from './check/snapshots.ts';
 import { checkPaths, checkSecrets } from './check/ssh.ts';
 import { checkControlPlane, checkMembers, checkWorkers } from './check/topology.ts';
 import { checkTwice } from './check/twice.ts';
@@ -63,6 +64,10 @@ const CHECKS: readonly Check[] = [
   checkConfigFile,
   checkKms,
   checkEncryptedResources,
+  checkTargetNames,
+  checkTargetPlaces,
+  checkSamePlaces,
+  checkKeep,
   checkTwice,
   checkLabels,
   checkPools,

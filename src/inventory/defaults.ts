@@ -56,6 +56,12 @@ export const DEFAULTS = {
   authentication: { anonymous: 'health-paths' },
   // timeoutSeconds is kube-apiserver's own.
   encryption: { provider: 'secretbox', resources: ['secrets'], kms: { timeoutSeconds: 3 } },
+  snapshots: {
+    keep: { last: 3, hourly: 24, daily: 7, weekly: 4, monthly: 12 },
+    compression: 'auto',
+    // S3's own oldest; servers that are not AWS's mostly take it.
+    s3: { region: 'us-east-1' },
+  },
   images: {
     pause: 'registry.k8s.io/pause',
     coredns: 'registry.k8s.io/coredns/coredns',

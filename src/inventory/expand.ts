@@ -9,6 +9,7 @@ import { mergedComponents } from './merge.ts';
 import { expandEntry } from './ranges.ts';
 import type { Draft } from './schema/cluster.ts';
 import { auditOf, authenticationOf, tlsOf } from './security.ts';
+import { snapshotsOf } from './snapshots.ts';
 import { sshSettings } from './sshSettings.ts';
 import { found, pathIn, type World } from './world.ts';
 
@@ -38,7 +39,10 @@ export function expand(draft: Draft, world: World, origin: Origin): Inventory {
     },
     apiPort,
     balancerPort: draft.balancerPort ?? DEFAULTS.balancerPort,
-    etcd: external === undefined ? {} : { external: externalEtcd(external, world) },
+    etcd: {
+      ...(external === undefined ? {} : { external: externalEtcd(external, world) }),
+      snapshots: snapshotsOf(draft, world),
+    },
     hosts,
     certificates: {
       algorithm: draft.certificates?.algorithm ?? DEFAULTS.certificates.algorithm,

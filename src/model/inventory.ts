@@ -1,6 +1,7 @@
 import type { Encryption } from './encryption.ts';
 import type { Secret } from './secret.ts';
 import type { Audit, Authentication, Tls } from './security.ts';
+import type { SnapshotSettings } from './snapshot.ts';
 
 export const ROLES = ['etcd', 'control-plane', 'worker'] as const;
 export type Role = (typeof ROLES)[number];
@@ -165,7 +166,7 @@ export interface Inventory {
   apiPort: number;
   /** Port of the node-local balancer on 127.0.0.1. */
   balancerPort: number;
-  etcd: { external?: ExternalEtcd };
+  etcd: { external?: ExternalEtcd; snapshots: SnapshotSettings };
   hosts: Host[];
   certificates: {
     algorithm: 'ECDSA-P256' | 'ECDSA-P384' | 'RSA-2048' | 'RSA-3072' | 'RSA-4096';

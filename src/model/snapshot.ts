@@ -88,8 +88,8 @@ export interface SnapshotManifest {
   takenAt: string;
   revision: number;
   /** Keys of all revisions in it (etcdutl: totalKey), and etcdutl's hash of its contents, 8 hex digits. */
-  keys: number;
-  hash: string;
+  keys?: number;
+  hash?: string;
   versions: { etcd: string; kubernetes: string; kbin: string };
   /** The database as etcd sent it, with its trailer. */
   database: { bytes: number; sha256: string };

@@ -18,6 +18,7 @@ import type { SnapshotTarget } from '../../src/etcd/target.ts';
 import { openTarget } from '../../src/etcd/targets/open.ts';
 import type { S3Target } from '../../src/model/snapshot.ts';
 import { bytesOf, fault, keepsTheContract, sha256, stream } from '../unit/etcd/targets/contract.ts';
+import { expectYear } from '../unit/etcd/yearOfTarget.ts';
 import { ACCESS_KEY, S3Server, SECRET_KEY, versitygw } from './s3Server.ts';
 
 jest.setTimeout(60_000);
@@ -192,6 +193,12 @@ if (versitygw === undefined) {
     hoursAhead = 2;
     await target.sweep();
     expect(await everything('killed/')).toEqual(['a.db']);
+    await target.close();
+  });
+
+  test('a year of weekly snapshots with failures', async () => {
+    const target = await open({ prefix: 'year/' });
+    await expectYear({ target, everyHours: 7 * 24 + 5, seed: 7 });
     await target.close();
   });
 

@@ -4,8 +4,9 @@ import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { KbinError } from '../../errors.ts';
 import { unpacked } from '../../etcd/compress.ts';
-import { manifestName, type StoredManifest } from '../../etcd/store.ts';
-import type { Compression } from '../../model/snapshot.ts';
+import { readManifest } from '../../etcd/manifest.ts';
+import { manifestOf } from '../../etcd/names.ts';
+import type { Compression, SnapshotManifest } from '../../model/snapshot.ts';
 import { text, type Arguments } from '../command.ts';
 import type { RunSession } from '../run.ts';
 import { readIdentity } from '../unlock.ts';
@@ -20,16 +21,20 @@ function formOf(file: string): { base: string; compression: Compression; encrypt
 }
 
 /** The manifest beside a snapshot; undefined for one that kbin did not take. */
-async function manifestBeside(file: string): Promise<StoredManifest | undefined> {
+async function manifestBeside(file: string): Promise<SnapshotManifest | undefined> {
   const { base } = formOf(basename(file));
-  const text = await readFile(join(dirname(file), manifestName(base)), 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : (JSON.parse(text) as StoredManifest);
+  const text = await readFile(join(dirname(file), manifestOf(base)), 'utf8').catch(() => undefined);
+  const read = text === undefined ? undefined : readManifest(text);
+  if (read === undefined || (typeof read === 'object' && 'manifest' in read)) return read?.manifest;
+  throw new KbinError('STEP', `the manifest beside ${file} cannot be read`, {
+    hint: 'It is damaged, or of another version of kbin. Move it away to use the snapshot without it.',
+  });
 }
 
 /** A snapshot as etcd sent it, on this machine's disk. */
 export interface OpenSnapshot {
   path: string;
-  manifest: StoredManifest | undefined;
+  manifest: SnapshotManifest | undefined;
   dispose: () => Promise<void>;
 }
 

@@ -1,23 +1,25 @@
+import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { etcdEndpoints } from '../../engine/etcdEndpoints.ts';
 import { KbinError } from '../../errors.ts';
-import { packSnapshot, storeSnapshot, type PackedSnapshot, type PackInput } from '../../etcd/store.ts';
+import { packSnapshot, storeSnapshot, type PackInput } from '../../etcd/store.ts';
 import { snapshotSource, takeSnapshot, type TakenSnapshot } from '../../etcd/take.ts';
-import { folderTarget } from '../../etcd/targets/folder.ts';
 import { sha256 } from '../../model/digest.ts';
-import type { Compression } from '../../model/snapshot.ts';
+import type { Compression, TargetSpec } from '../../model/snapshot.ts';
 import { pkiFolder } from '../../paths.ts';
 import type { Audience } from '../../pki/age.ts';
 import { backUp } from '../../pki/backup.ts';
 import { version } from '../../version.ts';
 import { AUDIENCE_OPTIONS, audienceOf, hasAudience } from '../certs/audience.ts';
-import { flag, list, text, type Command } from '../command.ts';
+import { flag, text, type Arguments, type Command } from '../command.ts';
 import { ledgerFile } from '../kubeconfig/cluster.ts';
 import { withRun, type RunSession } from '../run.ts';
 import { PASSPHRASE_VARIABLE } from '../unlock.ts';
 import { ETCD_OPTIONS } from './ground.ts';
 import { operatorsEtcd, spoolOf } from './programs.ts';
+import { pruneAll } from './prune.ts';
+import { assertDone, atEach, chosenTargets, TARGET_OPTION, type AtTarget } from './targets.ts';
 
 async function take(session: RunSession): Promise<TakenSnapshot> {
   const { engine, fleet } = session;
@@ -57,28 +59,32 @@ async function packedStore(
   return { path, bytes: bytes.length, sha256: sha256(bytes) };
 }
 
-const COMPRESSIONS: readonly Compression[] = ['zstd', 'gzip', 'none'];
+const COMPRESSIONS: readonly (Compression | 'auto')[] = ['auto', 'zstd', 'gzip', 'none'];
 
-/** Stores it at every target. Throws the failure, or HOSTS with all of them; the others have it all the same. */
-async function storeAt(session: RunSession, packed: PackedSnapshot, paths: readonly string[]): Promise<void> {
-  const failures: string[] = [];
-  for (const path of paths) {
-    const target = folderTarget({ kind: 'folder', name: path, path });
-    try {
-      await target.sweep();
-      await storeSnapshot(target, packed);
-      session.print(`${join(path, packed.manifest.stored.file)}: ${packed.manifest.stored.bytes} bytes, read back`);
-    } catch (error) {
-      failures.push(error instanceof Error ? error.message : String(error));
-    } finally {
-      await target.close();
-    }
-  }
-  if (failures.length === 0) return;
-  throw new KbinError('HOSTS', `${failures.length} of ${paths.length} targets do not have the snapshot`, {
-    evidence: failures,
-    hint: 'Mend them and take another one.',
-  });
+/** `auto` is what this machine can. */
+function compressionOf({ engine }: RunSession, args: Arguments): Compression {
+  const asked = COMPRESSIONS.find((word) => word === text(args, 'compression'));
+  const wanted = asked ?? engine.inventory.etcd.snapshots.compression;
+  if (wanted !== 'auto') return wanted;
+  return spawnSync('zstd', ['--version'], { stdio: 'ignore' }).status === 0 ? 'zstd' : 'gzip';
+}
+
+/** Whom everything is encrypted for: the options say, or else the inventory. */
+async function audienceFor({ engine }: RunSession, args: Arguments): Promise<Audience | undefined> {
+  if (hasAudience(args))
+    return audienceOf(args, { question: 'Passphrase of the snapshot:', variable: PASSPHRASE_VARIABLE });
+  const { recipients } = engine.inventory.etcd.snapshots;
+  return recipients.length === 0 ? undefined : { recipients };
+}
+
+/** Only after all targets have the new one. */
+async function pruneAfter(session: RunSession, targets: readonly TargetSpec[]): Promise<void> {
+  const { reports, done } = await pruneAll(session, targets, false);
+  for (const { target, snapshots } of reports)
+    session.print(
+      `${target}: ${snapshots.filter(({ isRemoved }) => isRemoved).length} removed, ${snapshots.filter(({ isKept }) => isKept).length} kept`,
+    );
+  assertDone(done, 'were not pruned');
 }
 
 export const snapshot: Command = {
@@ -87,30 +93,37 @@ export const snapshot: Command = {
   options: {
     ...ETCD_OPTIONS,
     ...AUDIENCE_OPTIONS,
-    to: { type: 'array', describe: 'folder of this machine; repeatable', required: true },
-    compression: { type: 'string', describe: 'how it is stored', choices: COMPRESSIONS, default: 'zstd' },
+    ...TARGET_OPTION,
+    compression: { type: 'string', describe: 'how it is stored; as the inventory says without', choices: COMPRESSIONS },
+    prune: { type: 'boolean', describe: 'then remove what no rule of the inventory keeps', default: false },
   },
   run: (args) =>
     withRun(args, { command: 'etcd snapshot', screen: process.stderr }, async (session) => {
-      const audience = hasAudience(args)
-        ? await audienceOf(args, { question: 'Passphrase of the snapshot:', variable: PASSPHRASE_VARIABLE })
-        : undefined;
+      const targets = chosenTargets(session, args);
+      const audience = await audienceFor(session, args);
       const taken = await take(session);
       const { name, revision, member } = taken.manifest;
       session.print(`revision ${revision} from ${member}, proved`);
       const pki = await packedStore(session, name, audience);
-      const compression = COMPRESSIONS.find((word) => word === text(args, 'compression')) ?? 'none';
       const packed = await packSnapshot(taken, {
         spool: spoolOf(session.engine.inventory.cluster),
-        compression,
+        compression: compressionOf(session, args),
         ...(audience === undefined ? {} : { audience }),
         ...(pki === undefined ? {} : { pki }),
       });
+      let done: AtTarget[];
       try {
-        await storeAt(session, packed, list(args, 'to'));
+        done = await atEach(session, targets, async (target) => {
+          await storeSnapshot(target, packed);
+          session.print(
+            `${target.label}: ${packed.manifest.stored.file}, ${packed.manifest.stored.bytes} bytes, read back`,
+          );
+        });
       } finally {
         await packed.dispose();
       }
+      assertDone(done, 'do not have the snapshot');
+      if (flag(args, 'prune')) await pruneAfter(session, targets);
       session.result = { changed: 1, failed: new Map() };
       const told = flag(args, 'json') ? JSON.stringify(packed.manifest) : packed.manifest.stored.file;
       process.stdout.write(`${told}\n`);

@@ -17,7 +17,7 @@ export interface TargetWorld {
 export async function openTarget(spec: TargetSpec, { sftp, clock, signal }: TargetWorld): Promise<SnapshotTarget> {
   if (spec.kind === 'folder') return folderTarget(spec);
   if (spec.kind === 'sftp') return sftpTarget(spec, sftp, signal);
-  // Half a second to load, which no other command should pay for.
+  // A tenth of a second to load, which no other command should pay for.
   const { s3Target } = await import('./s3.ts');
   return s3Target(spec, clock);
 }

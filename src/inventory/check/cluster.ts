@@ -61,6 +61,7 @@ export const checkLifetimes: Check = ({ draft: { certificates } }) => {
 export const checkRepeats: Check = ({ draft }) => {
   const lists: readonly [readonly string[], readonly (string | undefined)[] | undefined][] = [
     [['etcd', 'external', 'endpoints'], draft.etcd?.external?.endpoints],
+    [['etcd', 'snapshots', 'recipients'], draft.etcd?.snapshots?.recipients],
     [['certificates', 'apiserverSans'], draft.certificates?.apiserverSans],
   ];
   return lists.flatMap(([path, items = []]) =>

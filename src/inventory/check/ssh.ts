@@ -59,6 +59,18 @@ export const checkPaths: Check = (ground) => {
     [['etcd', 'external', 'caFile'], external?.caFile],
     [['etcd', 'external', 'certFile'], external?.certFile],
     [['etcd', 'external', 'keyFile'], external?.keyFile],
+    ...(ground.draft.etcd?.snapshots?.targets ?? []).flatMap((target, index): [Path, string | undefined][] => {
+      const at = ['etcd', 'snapshots', 'targets', index];
+      return [
+        [[...at, 'path'], target?.path],
+        [[...at, 'sftp', 'identityFile'], target?.sftp?.identityFile],
+        ...(target?.sftp?.knownHosts ?? []).map((file, place): [Path, string | undefined] => [
+          [...at, 'sftp', 'knownHosts', place],
+          file,
+        ]),
+        [[...at, 's3', 'caFile'], target?.s3?.caFile],
+      ];
+    }),
   ];
   return paths.flatMap(([path, text]) => {
     const found = text === undefined ? '' : pathIn(ground.world, text);

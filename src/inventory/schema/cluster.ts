@@ -8,6 +8,7 @@ import { singleCertificates } from './extraCertificates.ts';
 import { hosts, pools } from './hosts.ts';
 import { endpoint, network } from './network.ts';
 import { audit, tls } from './security.ts';
+import { snapshots } from './snapshots.ts';
 import { ssh } from './ssh.ts';
 import { certificateName, hostPath, image, imageOrNone, label, localPath } from './texts.ts';
 import { versions } from './versions.ts';
@@ -120,7 +121,10 @@ export const cluster = section({
   binDir: may(hostPath(), 'Directory on the hosts for the links to programs.', { default: DEFAULTS.binDir }),
   ssh: may(ssh, 'How the hosts are reached.'),
   etcd: may(
-    section({ external: may(external, 'etcd that somebody else runs, instead of hosts with the role etcd.') }),
+    section({
+      external: may(external, 'etcd that somebody else runs, instead of hosts with the role etcd.'),
+      snapshots: may(snapshots, 'Where snapshots of etcd lie, and how many stay.'),
+    }),
     'Where the API servers keep their state.',
   ),
   certificates: may(certificates, 'Keys and lifetimes.'),

@@ -258,9 +258,6 @@ test('a further etcd member changes nothing that the others restart on', () => {
   const members = (count: number): Inventory =>
     inventory(
       Array.from({ length: count }, (_, index) => host(`m-${index + 1}`, `10.0.0.${index + 1}`, { roles: ['etcd'] })),
-      {
-        etcd: {},
-      },
     );
   const inputs = (one: Inventory): Resource[] => {
     const resources = desired({ ...one, hosts: [...one.hosts, host('cp', '10.0.0.99')] }, templates).hosts['m-1'] ?? [];

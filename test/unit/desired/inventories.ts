@@ -44,6 +44,13 @@ export const host = (name: string, address: string, changed: Partial<Host> = {})
   ...changed,
 });
 
+const SNAPSHOTS = {
+  targets: [],
+  keep: { last: 3, hourly: 24, daily: 7, weekly: 4, monthly: 12 },
+  compression: 'auto' as const,
+  recipients: [],
+};
+
 export const inventory = (hosts: Host[], changed: Partial<Inventory> = {}): Inventory => ({
   file: '/site/prod.yaml',
   digest: '0'.repeat(64),
@@ -74,7 +81,7 @@ export const inventory = (hosts: Host[], changed: Partial<Inventory> = {}): Inve
   endpoint: { host: 'api.example.com', port: 6443 },
   apiPort: 6443,
   balancerPort: 7443,
-  etcd: {},
+  etcd: { snapshots: SNAPSHOTS },
   hosts,
   certificates: {
     ...{ algorithm: 'ECDSA-P256', leafDays: 365, caDays: 3650, apiserverSans: [], kubeletServing: 'kbin' },
@@ -222,6 +229,7 @@ export const CASES: Record<string, Inventory> = {
   'external-etcd': inventory([host('cp-1', 'fd00::11', { roles: ['control-plane', 'worker'] })], {
     network: { ...inventory([]).network, proxyMode: 'iptables', cni: { name: 'none' } },
     etcd: {
+      snapshots: SNAPSHOTS,
       external: {
         endpoints: ['https://etcd-a.example.com:2379', 'https://etcd-b.example.com:2379'],
         caFile: '/site/etcd-ca.crt',

@@ -1,19 +1,12 @@
 import { type KnownSnapshot, whatStays } from '../../../src/etcd/keep.ts';
 import type { Keep } from '../../../src/model/snapshot.ts';
+import { promised, randomNumbers } from './promised.ts';
 
 /** A leap year that begins on a Monday, so that ISO weeks and months are at odds all along. */
 const BEGIN = Date.UTC(2024, 0, 1);
 const HOUR = 3_600_000;
 const HOURS = 366 * 24;
 const KEEP: Keep = { last: 3, hourly: 24, daily: 7, weekly: 4, monthly: 12 };
-
-/** The same numbers in every run: what fails once fails always. */
-function* randomNumbers(seed: number): Generator<number, never> {
-  for (let state = seed; ;) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    yield state / 2 ** 32;
-  }
-}
 
 interface Site {
   /** Everything that was ever taken, the oldest first. */
@@ -47,33 +40,6 @@ function liveThrough({ keep, seed }: { keep: Keep; seed: number }): Site {
     prune(site, keep, takenAt);
   }
   return site;
-}
-
-const weekday = new Intl.DateTimeFormat('en', { weekday: 'short', timeZone: 'UTC' });
-
-/** Monday of the week, as a date: told by the calendar's names of days, not by counting from the epoch. */
-function mondayOf(name: string): string {
-  const date = new Date(`${name.slice(0, 10)}T12:00:00Z`);
-  while (weekday.format(date) !== 'Mon') date.setUTCDate(date.getUTCDate() - 1);
-  return date.toISOString().slice(0, 10);
-}
-
-/** What was promised, straight from all that was ever taken: the last names of the last groups. */
-function promised(taken: readonly KnownSnapshot[], keep: Keep): string[] {
-  const names = taken.flatMap(({ name, isVerified }) => (isVerified ? [name] : []));
-  const lastOfLast = (count: number, groupOf: (name: string) => string): string[] => {
-    const groups = new Map(names.map((name) => [groupOf(name), name]));
-    return [...groups.values()].slice(-count);
-  };
-  return [
-    ...new Set([
-      ...names.slice(-keep.last),
-      ...lastOfLast(keep.hourly, (name) => name.slice(0, 13)),
-      ...lastOfLast(keep.daily, (name) => name.slice(0, 10)),
-      ...lastOfLast(keep.weekly, mondayOf),
-      ...lastOfLast(keep.monthly, (name) => name.slice(0, 7)),
-    ]),
-  ].sort();
 }
 
 const verifiedNames = ({ left }: Site): string[] => left.flatMap(({ name, isVerified }) => (isVerified ? [name] : []));

@@ -38,7 +38,14 @@ test('an inventory that names only what is needed has all the defaults', () => {
     endpoint: { host: '10.0.0.1', port: 6443 },
     apiPort: 6443,
     balancerPort: 6444,
-    etcd: {},
+    etcd: {
+      snapshots: {
+        targets: [],
+        keep: { last: 3, hourly: 24, daily: 7, weekly: 4, monthly: 12 },
+        compression: 'auto',
+        recipients: [],
+      },
+    },
     certificates: {
       algorithm: 'ECDSA-P256',
       leafDays: 365,
@@ -286,4 +293,57 @@ test('four thousand entries are read in a moment', () => {
   const before = process.cpuUsage();
   expect(inventoryOf(text).hosts).toHaveLength(4001);
   expect(process.cpuUsage(before).user / 1e6).toBeLessThan(5);
+});
+
+const SNAPSHOTS = `etcd:
+  snapshots:
+    targets:
+      - { name: here, path: backups }
+      - name: there
+        sftp: { host: backup.example.com, user: kbin, path: srv/etcd }
+        keep: { last: 9, maximumMiB: 2 }
+      - name: elsewhere
+        sftp: { host: 10.0.0.9, port: 2222, user: kbin, path: /srv, identityFile: ~/key, hostKeys: off, knownHosts: [own] }
+      - { name: aws, s3: { bucket: backups } }
+      - name: minio
+        s3: { bucket: backups, prefix: '', region: home, endpoint: 'https://s3:9000', caFile: ca.pem, pathStyle: false }
+    keep: { hourly: 0, maximumAgeDays: 40 }
+    compression: none
+    recipients: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]
+ssh: { user: admin, passwordEnv: KBIN_SSH_PASSWORD, hostKeys: accept-new, knownHosts: [hosts] }
+`;
+
+test('targets of snapshots have paths, prefixes and the host keys of ssh, but none of its logins', () => {
+  const { snapshots } = inventoryOf(HEAD + VERSIONS + HOSTS + SNAPSHOTS).etcd;
+  const keep = { last: 3, hourly: 0, daily: 7, weekly: 4, monthly: 12, maximumAgeDays: 40 };
+  const known = { hostKeys: 'accept-new', knownHosts: ['/etc/kbin/hosts'] };
+  expect(snapshots).toEqual({
+    targets: [
+      { name: 'here', kind: 'folder', path: '/etc/kbin/backups' },
+      {
+        ...{
+          name: 'there',
+          kind: 'sftp',
+          host: 'backup.example.com',
+          port: 22,
+          user: 'kbin',
+          path: 'srv/etcd',
+          ...known,
+        },
+        keep: { ...keep, last: 9, maximumBytes: 2_097_152 },
+      },
+      {
+        ...{ name: 'elsewhere', kind: 'sftp', host: '10.0.0.9', port: 2222, user: 'kbin', path: '/srv' },
+        ...{ identityFile: '/home/op/key', hostKeys: 'off', knownHosts: ['/etc/kbin/own'] },
+      },
+      { name: 'aws', kind: 's3', bucket: 'backups', prefix: 'prod/', region: 'us-east-1', pathStyle: false },
+      {
+        ...{ name: 'minio', kind: 's3', bucket: 'backups', prefix: '', region: 'home', endpoint: 'https://s3:9000' },
+        ...{ caFile: '/etc/kbin/ca.pem', pathStyle: false },
+      },
+    ],
+    keep,
+    compression: 'none',
+    recipients: ['age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p'],
+  });
 });

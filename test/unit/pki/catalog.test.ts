@@ -118,7 +118,7 @@ test('validity and algorithm come from the inventory', () => {
 
 test('with an external etcd there are no etcd certificates, and without flannel none for it', () => {
   const external = { endpoints: ['https://e:2379'], caFile: '/a', certFile: '/b', keyFile: '/c' };
-  const without = specsOf({ etcd: { external } }).map((spec) => spec.name);
+  const without = specsOf({ etcd: { ...inventory().etcd, external } }).map((spec) => spec.name);
   expect(without.filter((name) => name.includes('etcd'))).toEqual([]);
   const network = { ...inventory().network, cni: { name: 'none' as const } };
   expect(specsOf({ network }).filter((spec) => spec.name.startsWith('flannel'))).toEqual([]);
@@ -244,7 +244,10 @@ const inventories = fc
     inventory({
       hosts: some,
       endpoint: { host: endpoint, port: 6443 },
-      etcd: isExternal ? { external: { endpoints: [], caFile: '', certFile: '', keyFile: '' } } : {},
+      etcd: {
+        ...inventory().etcd,
+        ...(isExternal ? { external: { endpoints: [], caFile: '', certFile: '', keyFile: '' } } : {}),
+      },
       certificates: { ...inventory().certificates, apiserverSans: extra },
     }),
   );

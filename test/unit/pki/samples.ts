@@ -31,7 +31,14 @@ export function inventory(changes: Partial<Inventory> = {}): Inventory {
     cluster: 'prod',
     network: { dnsDomain: 'cluster.local', apiServiceAddress: '10.96.0.1', cni: { name: 'flannel', backend: 'vxlan' } },
     endpoint: { host: 'api.example.com', port: 6443 },
-    etcd: {},
+    etcd: {
+      snapshots: {
+        targets: [],
+        keep: { last: 3, hourly: 24, daily: 7, weekly: 4, monthly: 12 },
+        compression: 'auto' as const,
+        recipients: [],
+      },
+    },
     hosts: HOSTS,
     certificates: {
       algorithm: 'ECDSA-P256',

@@ -64,7 +64,7 @@ test('a first installation needs every member', async () => {
 
 test('an etcd that somebody else runs is their matter', () => {
   const external = { endpoints: [], caFile: '', certFile: '', keyFile: '' };
-  const inventory = { ...site.inventory, etcd: { external } };
+  const inventory = { ...site.inventory, etcd: { ...site.inventory.etcd, external } };
   const facts = staleEverywhere(right);
   const { waves } = decided(site, facts);
   for (const wave of waves) {

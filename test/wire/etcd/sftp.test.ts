@@ -17,6 +17,7 @@ import { sftpTarget } from '../../../src/etcd/targets/sftp.ts';
 import type { SftpTarget } from '../../../src/model/snapshot.ts';
 import { createSftpOpener } from '../../../src/ssh/sftp.ts';
 import { bytesOf, fault, keepsTheContract, stream } from '../../unit/etcd/targets/contract.ts';
+import { expectYear } from '../../unit/etcd/yearOfTarget.ts';
 import { Bench, type Sshd } from '../sshd.ts';
 import { TEST_MS, until } from '../until.ts';
 
@@ -204,5 +205,11 @@ test('permission denied is told with the place', async () => {
   expect(error).toMatchObject({ code: 'STEP', message: `${target.label}: a.db: permission denied.` });
   expect((await fault(target.remove('a.db'))).message).toBe(`${target.label}: a.db: permission denied.`);
   expect((await bytesOf(await target.open('a.db'))).toString()).toBe('a.db');
+  await target.close();
+});
+
+test('a year of snapshots every other day with failures', async () => {
+  const { target } = await site('year');
+  await expectYear({ target, everyHours: 48, seed: 6 });
   await target.close();
 });

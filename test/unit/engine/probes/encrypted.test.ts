@@ -151,7 +151,7 @@ test('etcd that somebody else runs is asked from a control plane', async () => {
   const external = { endpoints: ['https://127.0.0.1:2379'], caFile: '/ca', certFile: '/crt', keyFile: '/key' };
   put(1, under(KEY));
   await etcdOn('cp-1');
-  expect((await found(own, { ...site, etcd: { external } }))[0]?.left).toEqual([]);
+  expect((await found(own, { ...site, etcd: { ...site.etcd, external } }))[0]?.left).toEqual([]);
 });
 
 test('an empty prefix proves nothing while the API has objects', async () => {

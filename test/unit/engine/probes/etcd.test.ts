@@ -217,6 +217,7 @@ test('members of a certificate that is not ours are told apart', async () => {
 const external = {
   ...site,
   etcd: {
+    ...site.etcd,
     external: {
       endpoints: ['https://127.0.0.1:3379', 'https://127.0.0.1:4379'],
       caFile: '',

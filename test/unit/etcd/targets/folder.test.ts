@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { FileTarget } from '../../../../src/etcd/targets/fileTarget.ts';
 import { folderTarget } from '../../../../src/etcd/targets/folder.ts';
 import { localFiles } from '../../../../src/etcd/targets/localFiles.ts';
+import { expectYear } from '../yearOfTarget.ts';
 import { bytesOf, fault, keepsTheContract, stream } from './contract.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'kbin-folder-'));
@@ -145,3 +146,9 @@ test.each(['ENOSPC', 'EDQUOT'])('%s in the middle removes the part', async (code
   );
   expect(everything()).toEqual(['a.db']);
 });
+
+test('a year of snapshots every other day with failures', async () => {
+  const { target, everything } = site('year');
+  await expectYear({ target, everyHours: 48, seed: 5 });
+  expect(everything().filter((name) => name.startsWith('.'))).toEqual([]);
+}, 60_000);
