@@ -74,6 +74,8 @@ test('what every command line loads holds no command, nothing that commands do, 
   expect(loaded.filter((name) => name.startsWith('commands/')).sort()).toEqual([
     'commands/certs/index.ts',
     'commands/entry.ts',
+    'commands/etcd/index.ts',
+    'commands/etcd/words.ts',
     'commands/index.ts',
     'commands/kubeconfig/index.ts',
     'commands/token/index.ts',
