@@ -160,14 +160,15 @@ if (versitygw === undefined) {
       const { UploadId } = await client.send(new CreateMultipartUploadCommand(place));
       await client.send(new UploadPartCommand({ ...place, UploadId, PartNumber: 1, Body: randomBytes(5 * MIB) }));
     };
-    for (const key of ['swept/a.db', 'swept/b.db', 'swept/deeper/c.db', 'sweptaway.db']) await begin(key);
+    for (const key of ['swept/a.db', 'swept/b.db', 'swept/of others', 'swept/deeper/c.db', 'sweptaway.db']) await begin(key);
     await target.put('a.db', stream(Buffer.from('whole')), 5);
     expect(await target.list()).toEqual([{ name: 'a.db', bytes: 5 }]);
     await target.sweep();
-    expect(await everything('swept/')).toEqual(['a.db', 'upload of a.db', 'upload of b.db', 'upload of deeper/c.db']);
+    const others = ['upload of /deeper/c.db', 'upload of /of others', 'upload of away.db'];
+    expect(await everything('swept')).toEqual(['/a.db', 'upload of /a.db', 'upload of /b.db', ...others]);
     hoursAhead = 2;
     await target.sweep();
-    expect(await everything('swept')).toEqual(['/a.db', 'upload of /deeper/c.db', 'upload of away.db']);
+    expect(await everything('swept')).toEqual(['/a.db', ...others]);
     await target.close();
   });
 
@@ -194,6 +195,23 @@ if (versitygw === undefined) {
     await target.sweep();
     expect(await everything('killed/')).toEqual(['a.db']);
     await target.close();
+  });
+
+  test('a server that is killed while a file is read fails the reading', async () => {
+    const target = await open({ prefix: 'reading/' });
+    const bytes = randomBytes(40 * MIB);
+    await target.put('a.db', stream(bytes), bytes.length);
+    let seen = 0;
+    const reading = async (): Promise<void> => {
+      for await (const chunk of await target.open('a.db')) {
+        seen += (chunk as Buffer).length;
+        await server.kill();
+      }
+    };
+    expect((await fault(reading())).code).toBe('CONNECT');
+    expect(seen).toBeLessThan(bytes.length);
+    await target.close();
+    await server.start();
   });
 
   test('a year of weekly snapshots with failures', async () => {

@@ -195,6 +195,16 @@ test('a manifest that cannot be read keeps its snapshot', async () => {
   expect(names(target).filter((name) => name.startsWith(OLD_NAME))).toHaveLength(2);
 });
 
+test('a manifest that cannot be read because the way there is cut stops the pruning of the target', async () => {
+  const target = targetWith(DAYS);
+  target.disturb = (operation) => {
+    if (operation.startsWith('open') && operation.includes('20261117')) throw new KbinError('CONNECT', 'cut off');
+  };
+  const report = await pruned(target);
+  expect(report).toMatchObject({ snapshots: [], failure: { code: 'CONNECT' } });
+  expect(target.done.filter((operation) => operation.startsWith('remove'))).toEqual([]);
+});
+
 test('a target that fails stops none of the others', async () => {
   const [one, other, last] = [targetWith(DAYS), targetWith(DAYS), targetWith(DAYS)];
   one.disturb = () => {
