@@ -160,7 +160,8 @@ if (versitygw === undefined) {
       const { UploadId } = await client.send(new CreateMultipartUploadCommand(place));
       await client.send(new UploadPartCommand({ ...place, UploadId, PartNumber: 1, Body: randomBytes(5 * MIB) }));
     };
-    for (const key of ['swept/a.db', 'swept/b.db', 'swept/of others', 'swept/deeper/c.db', 'sweptaway.db']) await begin(key);
+    for (const key of ['swept/a.db', 'swept/b.db', 'swept/of others', 'swept/deeper/c.db', 'sweptaway.db'])
+      await begin(key);
     await target.put('a.db', stream(Buffer.from('whole')), 5);
     expect(await target.list()).toEqual([{ name: 'a.db', bytes: 5 }]);
     await target.sweep();

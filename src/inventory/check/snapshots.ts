@@ -52,9 +52,9 @@ export const checkSamePlaces: Check = (ground) => {
 /** A rule that keeps nothing is a mistake: the newest would stay, and every older one be lost at once. */
 export const checkKeep: Check = (ground) => {
   const shared = ground.draft.etcd?.snapshots?.keep;
-  const levels: [Path, readonly (Section['keep'] | Target['keep'])[]][] = [
+  const levels: [Path, readonly Section['keep'][]][] = [
     [[...SECTION, 'keep'], [shared]],
-    ...targetsOf(ground).map(({ target, path }): [Path, (Target['keep'] | undefined)[]] => [
+    ...targetsOf(ground).map(({ target, path }): [Path, Section['keep'][]] => [
       [...path, 'keep'],
       [target.keep, shared],
     ]),
