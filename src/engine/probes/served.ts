@@ -7,6 +7,7 @@ import type { SeenCertificate } from '../../model/pki.ts';
 import type { Connection } from '../../model/ports.ts';
 import type { ServingNames } from '../../model/resource.ts';
 import { seenCertificate } from '../../pki/certificate.ts';
+import { leafOf } from '../../pki/chain.ts';
 import { servedCertificate } from '../handshake.ts';
 import { approveServing, leftText } from '../servingRequests.ts';
 import {
@@ -53,7 +54,8 @@ async function presented(
   { connection, listener, own }: { connection: Connection; listener: Listener; own: Host },
 ): Promise<Answer> {
   const kept = listener.signer ?? `${listener.row}@${own.name}`;
-  const stored = seenCertificate((await pki.read({ certificate: kept, part: 'certificate' })).reveal());
+  // Below an authority that does not sign itself those between follow.
+  const stored = seenCertificate(leafOf((await pki.read({ certificate: kept, part: 'certificate' })).reveal()));
   const handshake = servedCertificate({
     connection,
     address: listenerAddress(listener, own),
