@@ -30,5 +30,6 @@ const project = (displayName, folders) => ({
 export default {
   // By itself Jest leaves one processor idle, which is half of a small machine.
   maxWorkers: '100%',
+  testSequencer: '<rootDir>/test/slowFirst.js',
   projects: [project('unit', ['unit', 'fake']), project('wire', ['wire']), project('machines', ['machines'])],
 };
