@@ -12,9 +12,9 @@ import { framed, MalformedError, MessageCutter } from './grpcMessages.ts';
 
 /**
  * Bytes that may be under way unread, and the largest frame. HTTP/2's 64 KiB and 16 KiB make a link wait for
- * acknowledgements; more than this brings nothing (docs/decisions/0008).
+ * acknowledgements; more than this only takes memory (docs/decisions/0008).
  */
-const WINDOW_BYTES = 4 * 1024 * 1024;
+const WINDOW_BYTES = 1024 * 1024;
 const FRAME_BYTES = 256 * 1024;
 
 export interface GrpcCall<T> {
