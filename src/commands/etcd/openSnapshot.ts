@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { KbinError } from '../../errors.ts';
@@ -7,9 +7,10 @@ import { unpacked } from '../../etcd/compress.ts';
 import { readManifest } from '../../etcd/manifest.ts';
 import { manifestOf } from '../../etcd/names.ts';
 import type { Compression, SnapshotManifest } from '../../model/snapshot.ts';
-import { text, type Arguments } from '../command.ts';
+import { type Identity, kindOf } from '../../pki/age.ts';
+import type { Arguments } from '../command.ts';
 import type { RunSession } from '../run.ts';
-import { readIdentity } from '../unlock.ts';
+import { identityOf } from '../unlock.ts';
 import { spoolOf } from './programs.ts';
 
 /** How a file is packed, by its name. */
@@ -53,9 +54,29 @@ export async function openSnapshot(session: RunSession, file: string, args: Argu
   const spool = spoolOf(session.engine.inventory.cluster);
   await mkdir(spool, { recursive: true, mode: 0o700 });
   const path = join(spool, `.${base}.restored.part`);
-  const identity = text(args, 'identity');
-  const opened = identity === undefined ? {} : { identity: await readIdentity(identity, undefined) };
+  const opened = encrypted ? { identity: await identityFor(file, args) } : {};
   const plain = await unpacked(createReadStream(file), { compression, encrypted, ...opened });
-  await pipeline(plain, createWriteStream(path, { mode: 0o600 }));
-  return { path, manifest, dispose: () => rm(path, { force: true }) };
+  const dispose = (): Promise<void> => rm(path, { force: true });
+  try {
+    await pipeline(plain, createWriteStream(path, { mode: 0o600 }));
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  return { path, manifest, dispose };
+}
+
+/** Enough for `kindOf`. */
+const HEAD_BYTES = 256;
+
+/** What opens it: an identity, or the passphrase that it was encrypted with. */
+async function identityFor(file: string, args: Arguments): Promise<Identity> {
+  const handle = await open(file, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+    const kind = kindOf(buffer.subarray(0, bytesRead)) ?? 'keys';
+    return await identityOf(args)({ what: `${file} is encrypted`, kind });
+  } finally {
+    await handle.close();
+  }
 }

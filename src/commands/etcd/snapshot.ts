@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { etcdEndpoints } from '../../engine/etcdEndpoints.ts';
 import { KbinError } from '../../errors.ts';
-import { packSnapshot, storeSnapshot, type PackInput } from '../../etcd/store.ts';
+import { packSnapshot, storeSnapshot, type PackedSnapshot, type PackInput } from '../../etcd/store.ts';
 import { snapshotSource, takeSnapshot, type TakenSnapshot } from '../../etcd/take.ts';
 import { sha256 } from '../../model/digest.ts';
 import type { Compression, TargetSpec } from '../../model/snapshot.ts';
@@ -87,6 +87,27 @@ async function pruneAfter(session: RunSession, targets: readonly TargetSpec[]): 
   assertDone(done, 'were not pruned');
 }
 
+async function pack(
+  session: RunSession,
+  taken: TakenSnapshot,
+  { audience, compression }: { audience: Audience | undefined; compression: Compression },
+): Promise<PackedSnapshot> {
+  const pki = await packedStore(session, taken.manifest.name, audience);
+  return packSnapshot(taken, {
+    spool: spoolOf(session.engine.inventory.cluster),
+    compression,
+    ...(audience === undefined ? {} : { audience }),
+    ...(pki === undefined ? {} : { pki }),
+  });
+}
+
+const storeAt = (session: RunSession, targets: readonly TargetSpec[], packed: PackedSnapshot): Promise<AtTarget[]> =>
+  atEach(session, targets, async (target) => {
+    await storeSnapshot(target, packed);
+    const { file, bytes } = packed.manifest.stored;
+    session.print(`${target.label}: ${file}, ${bytes} bytes, read back`);
+  });
+
 export const snapshot: Command = {
   usage: 'etcd snapshot',
   describe: 'take a snapshot of etcd, prove it, and store it at every target',
@@ -102,25 +123,17 @@ export const snapshot: Command = {
       const targets = chosenTargets(session, args);
       const audience = await audienceFor(session, args);
       const taken = await take(session);
-      const { name, revision, member } = taken.manifest;
+      const { revision, member } = taken.manifest;
       session.print(`revision ${revision} from ${member}, proved`);
-      const pki = await packedStore(session, name, audience);
-      const packed = await packSnapshot(taken, {
-        spool: spoolOf(session.engine.inventory.cluster),
-        compression: compressionOf(session, args),
-        ...(audience === undefined ? {} : { audience }),
-        ...(pki === undefined ? {} : { pki }),
-      });
+      let packed: PackedSnapshot | undefined;
       let done: AtTarget[];
       try {
-        done = await atEach(session, targets, async (target) => {
-          await storeSnapshot(target, packed);
-          session.print(
-            `${target.label}: ${packed.manifest.stored.file}, ${packed.manifest.stored.bytes} bytes, read back`,
-          );
-        });
+        packed = await pack(session, taken, { audience, compression: compressionOf(session, args) });
+        done = await storeAt(session, targets, packed);
       } finally {
-        await packed.dispose();
+        // Whatever happened, the plain database does not stay on this machine.
+        await rm(taken.path, { force: true });
+        await packed?.dispose();
       }
       assertDone(done, 'do not have the snapshot');
       if (flag(args, 'prune')) await pruneAfter(session, targets);
